@@ -1,0 +1,1 @@
+"""Speed: every case measures ratios within one run, between things that take turns."""

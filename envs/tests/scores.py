@@ -1,0 +1,70 @@
+"""Measures the scores that the README quotes: `python envs/tests/scores.py > envs/scores.json` (minutes)."""
+
+import json
+
+import gymnasium as gym
+import numpy as np
+from test_swing_up_control import planned_return, random_return
+
+import zoo_envs
+
+NUM_RANDOM, NUM_PLANNED = 100, 10
+
+
+def summary(returns: list[float]) -> dict[str, float]:
+    """Returns mean, standard deviation over episodes, and number of episodes."""
+    return {
+        "mean": round(float(np.mean(returns)), 2),
+        "std": round(float(np.std(returns)), 2),
+        "episodes": len(returns),
+    }
+
+
+def swing_up_scores(preset: str, *, steps: int, horizon: int) -> dict[str, dict[str, float]]:
+    """Returns the scores of random actions, of none, and of planning with the true dynamics."""
+    planned = [
+        planned_return(preset, seed, steps=steps, horizon=horizon, replan=1, iterations=5)
+        for seed in range(NUM_PLANNED)
+    ]
+    return {
+        "random": summary([random_return(preset, seed, steps=steps) for seed in range(NUM_RANDOM)]),
+        "cem_true_dynamics": summary(planned),
+    }
+
+
+def linear_scores() -> dict[str, dict[str, float]]:
+    """Returns the scores of random actions and of optimal control, from the same starts."""
+    env = gym.make("zoo_envs/LinearSystem-v0")
+    simulator = env.unwrapped
+    assert isinstance(simulator, zoo_envs.LinearSystemEnv)
+    random, optimal = [], []
+    for seed in range(NUM_RANDOM):
+        obs, _ = env.reset(seed=seed)
+        env.action_space.seed(seed)
+        optimal.append(float(simulator.optimal_return(obs, horizon=100, discount=1.0)))
+        random.append(sum(float(env.step(env.action_space.sample())[1]) for _ in range(100)))
+    return {"random": summary(random), "optimal": summary(optimal)}
+
+
+def pendulum_scores() -> dict[str, dict[str, float]]:
+    """Returns random scores, and the optimum over a regular grid of the starts that a reset can draw."""
+    env, random = gym.make("Pendulum-v1"), []
+    for seed in range(NUM_RANDOM):
+        env.reset(seed=seed)
+        env.action_space.seed(seed)
+        random.append(sum(float(env.step(env.action_space.sample())[1]) for _ in range(200)))
+    angles = np.linspace(-np.pi, np.pi, 720, endpoint=False)[:, None]
+    speeds = np.linspace(-1, 1, 80, endpoint=False)[None] + 1 / 80
+    optimal = zoo_envs.pendulum_optimal_return(angles, speeds)
+    return {"random": summary(random), "optimal": summary(optimal.ravel().tolist())}
+
+
+if __name__ == "__main__":
+    scores = {
+        "zoo_envs/CartPoleSwingUp-v0 preset=pets, 200 steps": swing_up_scores("pets", steps=200, horizon=25),
+        "zoo_envs/CartPoleSwingUp-v0 preset=pilco, 200 steps": swing_up_scores("pilco", steps=200, horizon=15),
+        "zoo_envs/CartPoleSwingUp-v0 preset=pilco, 40 steps": swing_up_scores("pilco", steps=40, horizon=15),
+        "zoo_envs/LinearSystem-v0, 100 steps": linear_scores(),
+        "Pendulum-v1, 200 steps": pendulum_scores(),
+    }
+    print(json.dumps(scores, indent=2))

@@ -1,0 +1,50 @@
+"""Environments that Gymnasium lacks, for judging world models; importing this registers `zoo_envs/...`."""
+
+import gymnasium as gym
+
+from zoo_envs.cart_pole_parameters import CartPoleParameters
+from zoo_envs.cart_pole_physics import cart_pole_energy, simulate_cart_pole
+from zoo_envs.cart_pole_swing_up import CartPoleSwingUpEnv
+from zoo_envs.known_functions import (
+    cart_pole_swing_up_reward,
+    cartpole_termination,
+    inverted_pendulum_termination,
+    linear_quadratic_reward,
+    mountain_car_continuous_reward,
+    mountain_car_continuous_termination,
+    pendulum_reward,
+)
+from zoo_envs.linear_system import LinearSystemEnv
+from zoo_envs.lqr import solve_finite_horizon_lqr, solve_lqr
+from zoo_envs.pendulum_optimum import pendulum_optimal_action, pendulum_optimal_return, pendulum_regret
+
+__all__ = [
+    "CartPoleParameters",
+    "CartPoleSwingUpEnv",
+    "LinearSystemEnv",
+    "cart_pole_energy",
+    "cart_pole_swing_up_reward",
+    "cartpole_termination",
+    "inverted_pendulum_termination",
+    "linear_quadratic_reward",
+    "mountain_car_continuous_reward",
+    "mountain_car_continuous_termination",
+    "pendulum_optimal_action",
+    "pendulum_optimal_return",
+    "pendulum_regret",
+    "pendulum_reward",
+    "simulate_cart_pole",
+    "solve_finite_horizon_lqr",
+    "solve_lqr",
+]
+
+gym.register(
+    id="zoo_envs/CartPoleSwingUp-v0",
+    entry_point="zoo_envs.cart_pole_swing_up:CartPoleSwingUpEnv",
+    max_episode_steps=200,
+)
+gym.register(
+    id="zoo_envs/LinearSystem-v0",
+    entry_point="zoo_envs.linear_system:LinearSystemEnv",
+    max_episode_steps=100,
+)

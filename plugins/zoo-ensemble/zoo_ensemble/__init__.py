@@ -1,0 +1,1 @@
+"""Neural world models of vector observations: `mlp`, one network, and `ensemble`, a probabilistic ensemble."""

@@ -1,0 +1,1 @@
+"""The random agent: a baseline, and the smallest complete plugin."""

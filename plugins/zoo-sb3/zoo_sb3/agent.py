@@ -1,0 +1,89 @@
+"""SB3's algorithms as agents of the zoo: the model-free baselines of every table."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from zoo_core.agent import Agent
+from zoo_core.seeding import stream_seed
+from zoo_sb3.config import A2CConfig, DDPGConfig, DQNConfig, PPOConfig, SACConfig, TD3Config
+from zoo_sb3.learner import Acting, Learner
+
+
+class SB3Agent(Agent):
+    """An SB3 algorithm, unmodified; with the same seed it learns the same weights as SB3 alone."""
+
+    algorithm: ClassVar[str]
+
+    def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
+        super().__init__(env, config, **kwargs)
+        arguments = getattr(self.config, self.algorithm)
+        self.learner = Learner(self.algorithm, self.env, arguments, seed=self.seed, device=self.device)
+        self._acting = Acting(self.learner, stream_seed(self.seed, "acting"))
+
+    def on_learn_start(self) -> None:
+        """Hands SB3 the logger and lets it prepare."""
+        self.learner.algorithm.set_logger(self.logger)
+        self.learner.begin(self.remaining_timesteps, self.num_timesteps)
+
+    def iterate(self) -> dict[str, float]:
+        """Makes one rollout and its updates; SB3 logs its own metrics."""
+        self.learner.iterate()
+        return {}
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Chooses actions as SB3's policy does."""
+        return self._acting.predict(observation, deterministic), state
+
+    def set_env(self, env: Any, force_reset: bool = True) -> None:
+        """Replaces the environment; spaces and number of environments must be the same."""
+        super().set_env(env)
+        self.learner.algorithm.set_env(self.env)
+
+    def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Returns networks and optimisers; as in SB3, the replay buffer is no part of it."""
+        return self.learner.to_file()
+
+    def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Restores what `to_file` returned."""
+        self.learner.load_file(data, tensors)
+
+
+class PPOAgent(SB3Agent):
+    """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347)."""
+
+    algorithm, config_class = "ppo", PPOConfig
+
+
+class A2CAgent(SB3Agent):
+    """Advantage actor-critic (Mnih et al. 2016, arXiv:1602.01783)."""
+
+    algorithm, config_class = "a2c", A2CConfig
+
+
+class DQNAgent(SB3Agent):
+    """Deep Q-network (Mnih et al. 2015, doi:10.1038/nature14236)."""
+
+    algorithm, config_class = "dqn", DQNConfig
+
+
+class SACAgent(SB3Agent):
+    """Soft actor-critic (Haarnoja et al. 2018, arXiv:1812.05905)."""
+
+    algorithm, config_class = "sac", SACConfig
+
+
+class TD3Agent(SB3Agent):
+    """Twin delayed deterministic policy gradient (Fujimoto et al. 2018, arXiv:1802.09477)."""
+
+    algorithm, config_class = "td3", TD3Config
+
+
+class DDPGAgent(SB3Agent):
+    """Deep deterministic policy gradient (Lillicrap et al. 2016, arXiv:1509.02971)."""
+
+    algorithm, config_class = "ddpg", DDPGConfig

@@ -1,0 +1,284 @@
+"""SB3's algorithms trained inside a learned world model: any registered model × any of five algorithms.
+
+The iterative procedure (Ha & Schmidhuber 2018, arXiv:1803.10122, section 5; Dyna, Sutton 1991): collect real steps, fit the
+model to all of them, train the policy in dreams only, collect again with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from torch import Tensor
+
+from zoo_core import spaces
+from zoo_core.acting import Collector, RandomPolicy, SpacesOnly
+from zoo_core.agent import Agent
+from zoo_core.checkpoint import add_prefix, with_prefix
+from zoo_core.dream import DreamVecEnv
+from zoo_core.dream.latent import LatentPolicy, latent_space
+from zoo_core.plugins import make_model
+from zoo_core.progress import Progress
+from zoo_core.replay import Replay
+from zoo_core.seeding import numpy_rng, stream_seed
+from zoo_core.world_model import State, WorldModel, stream
+from zoo_sb3.config import DreamA2CConfig, DreamDQNConfig, DreamPPOConfig, DreamSACConfig, DreamTD3Config
+from zoo_sb3.learner import Acting, Learner
+
+
+class DreamAgent(Agent):
+    """Learns a world model from real steps, and its policy in dreams alone.
+
+    Behind a VecNormalize, replay and world model hold raw observations and rewards; the policy sees them normalised, in
+    dreams as in reality, by the same statistics.
+    """
+
+    algorithm: ClassVar[str]
+
+    def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
+        super().__init__(env, config, **kwargs)
+        self.model: WorldModel = make_model(
+            self.config.model,
+            self.observation_space,
+            self.action_space,
+            self.config.model_config,
+            seed=stream_seed(self.seed, "model"),
+            device=self.device,
+        )
+        self.round = 0
+        self._begin_replay()
+        latent = self.config.observation == "latent"
+        seen = latent_space(self.model) if latent else self.observation_space
+        self.learner = Learner(
+            self.algorithm,
+            SpacesOnly(seen, self.action_space, num_envs=self.config.num_dreams),
+            getattr(self.config, self.algorithm),
+            seed=stream_seed(self.seed, "learner") % 2**32,
+            device=self.device,
+        )
+        self._acting, self._exploring = (self._policy(name) for name in ("acting", "exploring"))
+
+    @property
+    def world_model(self) -> WorldModel:
+        """The world model."""
+        return self.model
+
+    def iterate(self) -> dict[str, float]:
+        """Makes one round: collect, fit, train in the dream."""
+        real = self._collect()
+        fit = self._fit()
+        dream = self._train_in_dreams()
+        self.round += 1
+        return {**real, **fit, **dream}
+
+    def _collect(self) -> dict[str, float]:
+        """Acts in the real environment: at random in the first round, then with the policy."""
+        first = len(self.replay) == 0 and self.round == 0
+        steps = min(self.config.initial_steps if first else self.config.round_steps, self.remaining_timesteps)
+        if first:
+            policy: Any = RandomPolicy(self.action_space, seed=self.seed)
+        else:
+            policy = _Exploring(self._exploring, self.action_space, self.config.explore_prob, self.seed + self.round)
+        with Progress("real steps", steps, show=self._show_progress) as progress:
+            episodes = self._collector.collect(policy, steps, callback=progress.to)
+        metrics = {"replay/steps": float(len(self.replay))}
+        if episodes:
+            metrics["real/ep_rew_mean"] = float(np.mean([episode["r"] for episode in episodes]))
+        return metrics
+
+    def _fit(self) -> dict[str, float]:
+        """Fits the model to all real steps so far."""
+        rng = stream(self.model, self.seed, f"fit-{self.round}")
+        with Progress("fit the model, updates", None, show=self._show_progress) as progress:
+            metrics = self.model.fit(self.replay, rng=rng, callback=lambda updates, _: progress.to(updates))
+        return {f"model/{name}": value for name, value in metrics.items()}
+
+    def _train_in_dreams(self) -> dict[str, float]:
+        """Trains the policy in a fresh batch of dreams, from an empty buffer: older dreams were of a worse model."""
+        dreams = self.make_dreams(seed=stream_seed(self.seed, f"dream-{self.round}"))
+        env = self._normalized_like_real(dreams)
+        self.learner.algorithm.set_logger(Logger(None, []))
+        with Progress("train in dreams, steps", self.config.dream_steps, show=self._show_progress) as progress:
+            metrics = self.learner.learn(env, self.config.dream_steps, callback=_ReportSteps(progress))
+        returns = [episode["r"] for episode in self.learner.algorithm.ep_info_buffer or ()]
+        if returns:
+            metrics["dream/ep_rew_mean"] = float(np.mean(returns))
+        metrics["dream/held_fraction"] = dreams.imagination.held_fraction
+        return metrics
+
+    def make_dreams(self, num_envs: int | None = None, *, seed: int = 0, **changes: Any) -> DreamVecEnv:
+        """Returns dreams in the present model, as the policy is trained in.
+
+        Args:
+            num_envs: number of dreams; default: the config's.
+            seed: of the dreams.
+            **changes: arguments of `DreamVecEnv` in place of the config's.
+        """
+        config = self.config
+        arguments = {
+            "horizon": config.horizon,
+            "observation": config.observation,
+            "temperature": config.temperature,
+            "uncertainty_penalty": config.uncertainty_penalty,
+            "max_uncertainty": config.max_uncertainty,
+            "starts": self._start_anywhere() if config.starts == "observations" else None,
+        }
+        return DreamVecEnv(self.model, num_envs or config.num_dreams, seed=seed, **{**arguments, **changes})
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Chooses actions; a latent policy's belief travels in `state`."""
+        return self._acting.predict(observation, state, episode_start, deterministic)  # type: ignore[no-any-return]
+
+    def set_env(self, env: Any, force_reset: bool = True) -> None:
+        """Replaces the environment; what was learned and stored is kept if the number of environments is the same."""
+        super().set_env(env)
+        if self.env.num_envs == self.replay.num_envs:
+            self._collector = Collector(self.env, self.replay)
+        else:
+            self._begin_replay()
+
+    def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Returns networks, optimisers and the replay, beside the world model."""
+        data, tensors = self.learner.to_file()
+        replay, stored = self.replay.to_file()
+        data = {"learner": data, "replay": replay, "round": self.round}
+        return data, {**add_prefix(tensors, "learner/"), **add_prefix(stored, "replay/")}
+
+    def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Restores what `to_file` returned."""
+        self.learner.load_file(data["learner"], with_prefix(tensors, "learner/"))
+        self.replay = Replay.from_file(
+            self.observation_space, self.action_space, data["replay"], with_prefix(tensors, "replay/")
+        )
+        self.round = data["round"]
+        if self.replay.num_envs == self.env.num_envs:
+            self._collector = Collector(self.env, self.replay)
+        else:
+            self._begin_replay()
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def _begin_replay(self) -> None:
+        self.replay = Replay(
+            self.observation_space,
+            self.action_space,
+            num_envs=self.env.num_envs,
+            env_id=getattr(self, "env_id", None),
+        )
+        self._collector = Collector(self.env, self.replay)
+
+    def _policy(self, name: str) -> Any:
+        seed = stream_seed(self.seed, name)
+        acting = _Stateless(Acting(self.learner, seed))
+        return LatentPolicy(acting, self.model, seed=seed) if self.config.observation == "latent" else acting
+
+    def _start_anywhere(self) -> Any:
+        """Returns a start distribution: after any observation that was stored, finals excepted."""
+        space, steps = self.observation_space, self.replay.transitions()
+
+        def starts(num: int, *, rng: torch.Generator) -> State:
+            rows = torch.randint(len(steps.reward), (num,), generator=rng, device=rng.device).cpu().numpy()
+            obs = spaces.to_tensor(space, spaces.index(space, steps.obs, rows), self.model.device)
+            return self.model.observe(None, None, obs, None, rng=rng)
+
+        return starts
+
+    def _normalized_like_real(self, dreams: DreamVecEnv) -> VecEnv:
+        real = self.get_vec_normalize_env()
+        if real is None or self.config.observation == "latent":
+            return dreams
+        wrapped = VecNormalize(
+            dreams,
+            training=False,
+            norm_obs=real.norm_obs,
+            norm_reward=real.norm_reward,
+            clip_obs=real.clip_obs,
+            clip_reward=real.clip_reward,
+            gamma=real.gamma,
+            epsilon=real.epsilon,
+            norm_obs_keys=real.norm_obs_keys,
+        )
+        wrapped.ret_rms = real.ret_rms
+        if real.norm_obs:
+            wrapped.obs_rms = real.obs_rms
+        return wrapped
+
+    @property
+    def _show_progress(self) -> bool:
+        return self.progress_bar
+
+
+class DreamPPOAgent(DreamAgent):
+    """PPO in dreams."""
+
+    algorithm, config_class = "ppo", DreamPPOConfig
+
+
+class DreamA2CAgent(DreamAgent):
+    """A2C in dreams."""
+
+    algorithm, config_class = "a2c", DreamA2CConfig
+
+
+class DreamDQNAgent(DreamAgent):
+    """DQN in dreams."""
+
+    algorithm, config_class = "dqn", DreamDQNConfig
+
+
+class DreamSACAgent(DreamAgent):
+    """SAC in dreams."""
+
+    algorithm, config_class = "sac", DreamSACConfig
+
+
+class DreamTD3Agent(DreamAgent):
+    """TD3 in dreams."""
+
+    algorithm, config_class = "td3", DreamTD3Config
+
+
+class _Stateless:
+    """Gives `Acting` SB3's `predict`."""
+
+    def __init__(self, acting: Acting) -> None:
+        self._acting = acting
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        return self._acting.predict(observation, deterministic), state
+
+
+class _Exploring:
+    """A policy whose actions are replaced by random ones with a given chance, row by row."""
+
+    def __init__(self, policy: Any, action_space: Any, prob: float, seed: int) -> None:
+        self._policy, self._prob, self._space = policy, prob, action_space
+        self._random = RandomPolicy(action_space, seed=seed)
+        self._rng = numpy_rng(seed, "explore")
+
+    def predict(self, observation: Any, state: Any, episode_start: Any, deterministic: bool) -> tuple[Any, Any]:
+        actions, state = self._policy.predict(observation, state, episode_start, deterministic)
+        swap = self._rng.random(len(episode_start)) < self._prob
+        random, _ = self._random.predict(observation, episode_start=episode_start)
+        spaces.put(self._space, actions, swap, spaces.index(self._space, random, swap))
+        return actions, state
+
+
+class _ReportSteps(BaseCallback):
+    """Shows SB3's steps on a progress bar."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def _on_step(self) -> bool:
+        self._progress.to(self.num_timesteps)
+        return True

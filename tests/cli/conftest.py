@@ -1,0 +1,196 @@
+"""A plugin made for these tests, installed as plugins are, and the command run in this process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+import zoo_core
+from zoo_core.cli import main
+from zoo_core.plugins import load_plugins
+
+PLUGIN = """
+from zoo_core.plugins import AgentSpec, CommandSpec, PlannerSpec, WorldModelSpec, hookimpl
+
+ZOO_API = 1
+
+@hookimpl
+def zoo_register(registry):
+    agent = "zoo_fake_lab.agent:LabAgent"
+    registry.register(
+        AgentSpec("lab", agent, summary="acts at random", config="zoo_fake_lab.agent:LabConfig",
+                  paper="Doe 1999", observation_spaces=("Box",), action_spaces=("Box",))
+    )
+    registry.register(AgentSpec("lost", "zoo_fake_lab.nowhere:Agent", summary="cannot be imported"))
+    fakes = "zoo_core.testing.fakes"
+    registry.register(WorldModelSpec("kalman", f"{fakes}.kalman:KalmanModel", summary="linear and Gaussian"))
+    registry.register(
+        WorldModelSpec("lab", f"{fakes}.value_equivalent:ValueEquivalentModel", summary="latent", decodes=False)
+    )
+    registry.register(PlannerSpec("shooting", f"{fakes}.planners:CrossEntropyPlanner", summary="searches"))
+    registry.register(CommandSpec("greet", "zoo_fake_lab.commands:greet", summary="Greet somebody."))
+    registry.register(CommandSpec("tools", "zoo_fake_lab.commands:tools", summary="Several tools."))
+    registry.register(CommandSpec("absent", "zoo_fake_lab.nowhere:command", summary="Cannot be imported."))
+"""
+
+AGENT = '''
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from zoo_core import Agent
+from zoo_core.acting import RandomPolicy
+from zoo_core.config import check_choice, check_range
+
+
+@dataclass(frozen=True)
+class BaseConfig:
+    gain: float = 1.0  # of the action, in (0, 2]
+    # sizes of the layers,
+    # from the first
+    hidden: tuple[int, ...] = (64, 64)
+
+
+@dataclass(frozen=True)
+class LabConfig(BaseConfig):
+    presets: ClassVar = {"big": {"hidden": (256, 256), "gain": 2.0}}
+
+    hidden: tuple[int, ...] = (32, 32)
+    fate: str = "well"  # how learning ends: "well",
+                        # "value error", "bug" or "interrupt"
+    model: str = (
+        "kalman"  # a world model
+    )
+    model_config: Mapping[str, Any] | None = None
+    extra: Mapping[str, float] = field(default_factory=lambda: {"a": 1.0})
+
+    def __post_init__(self):
+        check_range("gain", self.gain, 0.0, 2.0, low_open=True)
+
+
+class LabAgent(Agent):
+    config_class = LabConfig
+
+    def __init__(self, env, config=None, **kwargs):
+        super().__init__(env, config, **kwargs)
+        if self.config.fate == "refuse":
+            raise ValueError("fate must not be 'refuse'")
+        self._policy = RandomPolicy(self.action_space, seed=self.seed)
+
+    def on_learn_start(self):
+        self.env.reset()
+
+    def iterate(self):
+        for _ in range(10):
+            self.env.step(np.stack([self.action_space.sample() for _ in range(self.env.num_envs)]))
+        if self.config.fate == "value error":
+            raise ValueError("shapes do not match")
+        if self.config.fate == "bug":
+            raise RuntimeError("a screw\\ncame loose")
+        if self.config.fate == "interrupt" and self.num_timesteps >= 50:
+            raise KeyboardInterrupt
+        return {"loss": 1.0}
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        start = np.ones(len(observation)) if episode_start is None else episode_start
+        return self._policy.predict(observation, state, start)
+
+    def to_file(self):
+        return {}, {}
+
+    def load_file(self, data, tensors):
+        pass
+'''
+
+COMMANDS = """
+import typer
+
+def greet(name: str) -> None:
+    typer.echo(f"hello {name}")
+
+tools = typer.Typer()
+
+@tools.command()
+def hammer() -> None:
+    typer.echo("bang")
+
+@tools.command()
+def saw() -> int:
+    return 7
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture(autouse=True)
+def lab(tmp_path_factory, monkeypatch):
+    """Installs the plugin, and goes to an empty directory."""
+    site = tmp_path_factory.mktemp("site")
+    install(site, "lab", PLUGIN, agent=AGENT, commands=COMMANDS)
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(site)
+        load_plugins(reload=True)
+        patch.chdir(tmp_path_factory.mktemp("work"))
+        yield site
+    for module in [name for name in sys.modules if name.startswith("zoo_fake_")]:
+        del sys.modules[module]
+    shutil.rmtree(site)
+    load_plugins(reload=True)
+
+
+def install(site: Path, name: str, plugin: str, **modules: str) -> None:
+    """Writes a distribution with one plugin into a directory on `sys.path`."""
+    package, info = site / f"zoo_fake_{name}", site / f"zoo_fake_{name}-1.2.dist-info"
+    package.mkdir()
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: zoo-fake-{name}\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text(f"[zoo_core.plugins]\n{name} = zoo_fake_{name}.plugin\n")
+    for module, source in {"__init__": "", "plugin": plugin, **modules}.items():
+        (package / f"{module}.py").write_text(dedent(source))
+
+
+@pytest.fixture
+def broken(lab):
+    """Installs a plugin that cannot be imported."""
+    install(lab, "cracked", "import nothing_like_that")
+    load_plugins(reload=True)
+
+
+@pytest.fixture
+def zoo(capfd):
+    """Runs a command line: `zoo("list agents")`, or `zoo("eval", path)`."""
+
+    def run(*words: object) -> Outcome:
+        capfd.readouterr()
+        split = str(words[0]).split() if len(words) == 1 else [str(word) for word in words]
+        code = main(split)
+        return Outcome(code, *capfd.readouterr())
+
+    return run
+
+
+def fitted(model_id: str, env_id: str, path: Path, steps: int = 300) -> Path:
+    """Saves a world model of an environment, learned from random steps."""
+    replay = zoo_core.Replay.collect(env_id, steps, seed=0)
+    model = zoo_core.make_model(model_id, replay.observation_space, replay.action_space, seed=0)
+    model.fit(replay, rng=zoo_core.rng(0))
+    return model.save(path)

@@ -1,0 +1,69 @@
+"""The real environment that belongs to a saved agent or model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from zoo_core.cli.options import parse_env_kwargs
+from zoo_core.errors import ConfigError, UnsupportedSpaceError
+
+
+class Reality(NamedTuple):
+    """An environment's id and arguments."""
+
+    env_id: str
+    kwargs: dict[str, Any]
+
+
+def find_reality(
+    record: dict[str, Any], known_id: str | None, env: str | None, env_kwargs: list[str] | None
+) -> Reality | None:
+    """Returns the environment that the user names, else that of the run's record, else the one that the file names.
+
+    Args:
+        record: Of the run directory, perhaps empty.
+        known_id: What the saved file says.
+        env: What the user says.
+        env_kwargs: Changes to the recorded arguments.
+    """
+    recorded = record.get("env") or {}
+    env_id = env or recorded.get("id") or known_id
+    if env_id is None:
+        return None
+    arguments = recorded.get("kwargs", {}) if env_id == recorded.get("id") else {}
+    return Reality(env_id, {**arguments, **parse_env_kwargs(env_kwargs)})
+
+
+def check_spaces(learned: Any, reality: Reality) -> None:
+    """Checks that what an agent or model learned fits an environment.
+
+    Args:
+        learned: Has an observation and an action space.
+        reality: The environment.
+
+    Raises:
+        UnsupportedSpaceError: Its spaces are others.
+        UnknownNameError: There is no such environment.
+    """
+    from zoo_core.plugins import make_env
+
+    env = make_env(reality.env_id, **reality.kwargs)
+    env.close()
+    for name in ("observation_space", "action_space"):
+        wanted, found = getattr(learned, name), getattr(env, name)
+        if wanted != found:
+            raise UnsupportedSpaceError(
+                f"{name.replace('_', ' ')} of {reality.env_id} is {found}, "
+                f"but {type(learned).__name__} learned with {wanted}"
+            )
+
+
+def check_gif(video: Path | None) -> None:
+    """Checks the name of a film before long work begins.
+
+    Raises:
+        ConfigError: It is not that of a GIF.
+    """
+    if video is not None and video.suffix != ".gif":
+        raise ConfigError(f"--video writes a GIF: name a file that ends in .gif, got {str(video)!r}")

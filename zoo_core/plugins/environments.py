@@ -1,0 +1,86 @@
+"""Environments by id, from packages that are imported when one of theirs is asked for.
+
+A package of environments declares an entry point in the group `zoo_core.envs`, its namespace and the module
+that registers them with Gymnasium: `zoo_envs = "zoo_envs"`.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+import gymnasium as gym
+
+from zoo_core.errors import ConfigError, PluginLoadError, UnknownNameError, ZooError, did_you_mean
+from zoo_core.plugins.loading import import_guarded
+
+ENV_GROUP = "zoo_core.envs"
+
+
+def env_namespaces() -> tuple[str, ...]:
+    """Returns the namespaces of the installed environment packages, sorted."""
+    return tuple(sorted({point.name for point in entry_points(group=ENV_GROUP)}))
+
+
+def import_env_namespace(env_id: str) -> None:
+    """Imports the package that registers `env_id`, so that `gymnasium.make` finds it.
+
+    Args:
+        env_id: `"namespace/Name-v0"` of an installed environment package, or `"module:Name-v0"`; other ids
+            need no import.
+
+    Raises:
+        PluginLoadError: The package or module cannot be imported.
+    """
+    module, colon, name = env_id.rpartition(":")
+    namespace, slash, _ = name.partition("/")
+    if colon:
+        _import_for(env_id, module, f"module {module!r}")
+    elif slash:
+        for point in entry_points(group=ENV_GROUP, name=namespace):
+            where = f"{point.dist.name} {point.dist.version}" if point.dist else point.module
+            _import_for(env_id, point.module, where)
+
+
+def make_env(env_id: str, **kwargs: Any) -> gym.Env[Any, Any]:
+    """Makes an environment by id, as `gymnasium.make` does, after importing its package.
+
+    Raises:
+        UnknownNameError: No such environment; the message has the nearest id.
+        ConfigError: The environment does not take these arguments.
+        PluginLoadError: The environment's package cannot be imported.
+        ZooError: The environment cannot be made for another reason, such as a missing dependency.
+    """
+    import_env_namespace(env_id)
+    try:
+        return gym.make(env_id, **kwargs)
+    except (gym.error.Error, ImportError) as error:
+        if env_id.rpartition(":")[2] in gym.registry:
+            raise ZooError(f"environment {env_id!r} cannot be made: {error}") from error
+        raise UnknownNameError(f"unknown environment {env_id!r}{_nearest(env_id)}") from error
+    except TypeError as error:
+        if "was raised from the environment creator" not in str(error):
+            raise
+        raise ConfigError(f"environment {env_id!r}: {error.__cause__}") from error
+
+
+def _import_for(env_id: str, module: str, where: str) -> None:
+    try:
+        import_guarded(module)
+    except Exception as error:
+        raise PluginLoadError(
+            f"environment {env_id!r}: {where} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _nearest(env_id: str) -> str:
+    name = env_id.rpartition(":")[2]
+    namespace, slash, _ = name.partition("/")
+    if slash and not any(spec.namespace == namespace for spec in gym.registry.values()):
+        return f": no installed package has the namespace {namespace!r}"
+    for namespace in env_namespaces():
+        try:
+            import_env_namespace(f"{namespace}/")
+        except PluginLoadError:
+            continue
+    return did_you_mean(name, gym.registry)

@@ -1,0 +1,190 @@
+"""Finds and loads the installed plugins, once in a process; the rest works where one is broken.
+
+Environment variables: `ZOO_DISABLE_PLUGINS` (a comma-separated list of entry-point or distribution names, or
+"all") and `ZOO_STRICT_PLUGINS=1` (the first broken plugin raises instead).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from zoo_core.errors import PluginLoadError
+from zoo_core.plugins.spec import Registry, Spec
+
+ZOO_API = 1  # what a plugin's own ZOO_API must equal; goes up when old plugins would break
+PLUGIN_GROUP = "zoo_core.plugins"
+
+hookspec = pluggy.HookspecMarker("zoo_core")
+hookimpl = pluggy.HookimplMarker("zoo_core")
+
+
+class _Hooks:
+    @hookspec
+    def zoo_register(self, registry: Registry) -> None:
+        """Registers what the plugin brings; imports nothing heavy."""
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """A plugin that works: entry-point name, distribution, import module, its specs, and where it lies."""
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+    specs: tuple[Spec, ...]
+    location: str
+
+
+@dataclass(frozen=True)
+class PluginFailure:
+    """A plugin that does not: why, and the ids that it had registered before it failed."""
+
+    name: str
+    distribution: str
+    version: str
+    error: BaseException
+    ids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        cause = str(self.error) or "no message"
+        if not isinstance(self.error, PluginLoadError):
+            cause = f"{type(self.error).__name__}: {cause}"
+        return f"plugin {self.name!r} ({self.distribution} {self.version}) failed to load: {cause}"
+
+    def provides(self, id: str) -> bool:
+        """Says whether `id` would come from here: it was registered, or is the plugin's name, or `name-x`."""
+        return id in self.ids or id == self.name or id.startswith(f"{self.name}-")
+
+
+@dataclass(frozen=True)
+class LoadedPlugins:
+    """What loading found; `disabled` are the entry points that ZOO_DISABLE_PLUGINS left out."""
+
+    registry: Registry
+    plugins: tuple[PluginInfo, ...]
+    failures: tuple[PluginFailure, ...]
+    disabled: tuple[str, ...]
+
+
+_loaded: LoadedPlugins | None = None
+_loading = False
+_lock = threading.RLock()  # the thread that loads may enter again, and is told not to
+
+
+def load_plugins(reload: bool = False) -> LoadedPlugins:
+    """Loads all installed plugins, sorted by entry-point name, and remembers the outcome for the process.
+
+    Args:
+        reload: Walk the entry points again; modules that are already imported are not imported anew.
+
+    Raises:
+        PluginLoadError: A plugin is broken and ZOO_STRICT_PLUGINS=1, or a plugin asks for the registry while
+            it loads.
+    """
+    global _loaded, _loading
+    with _lock:
+        if _loading:
+            raise PluginLoadError(
+                "a plugin asks for the registry while plugins are loaded; do so after import"
+            )
+        if _loaded is None or reload:
+            _loading = True
+            try:
+                importlib.invalidate_caches()
+                _loaded = _load_all()
+            finally:
+                _loading = False
+        return _loaded
+
+
+def import_guarded(module: str) -> ModuleType:
+    """Imports a module that others wrote; `sys.exit` in it becomes an error like any other.
+
+    Raises:
+        Exception: Whatever the import raises, a PluginLoadError for SystemExit.
+    """
+    try:
+        return importlib.import_module(module)
+    except SystemExit as error:
+        raise PluginLoadError(f"importing {module} calls sys.exit({error.code!r})") from error
+
+
+def _load_all() -> LoadedPlugins:
+    registry = Registry("zoo-core")
+    plugins, failures, disabled = [], [], []
+    for point in sorted(entry_points(group=PLUGIN_GROUP), key=lambda point: point.name):
+        distribution, version = _distribution_of(point)
+        if _is_disabled(point.name, distribution):
+            disabled.append(point.name)
+            continue
+        staged = Registry(f"{distribution} {version}")
+        try:
+            module = _load_one(point, staged)
+            registry.merge(staged)
+        except Exception as error:
+            failure = PluginFailure(
+                point.name, distribution, version, error, tuple(spec.id for spec in staged)
+            )
+            if os.environ.get("ZOO_STRICT_PLUGINS") == "1":
+                raise PluginLoadError(str(failure)) from error
+            failures.append(failure)
+        else:
+            location = str(Path(module.__file__ or "").parent)
+            plugins.append(
+                PluginInfo(point.name, distribution, version, point.module, tuple(staged), location)
+            )
+    return LoadedPlugins(registry, tuple(plugins), tuple(failures), tuple(disabled))
+
+
+def _load_one(point: EntryPoint, staged: Registry) -> ModuleType:
+    module = import_guarded(point.module)
+    _check_api(module, staged.owner)
+    manager = pluggy.PluginManager("zoo_core")
+    manager.add_hookspecs(_Hooks)
+    try:
+        manager.register(module)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginLoadError(f"{error}; the hook is zoo_register(registry)") from error
+    if not manager.hook.zoo_register.get_hookimpls():
+        raise PluginLoadError(
+            f"{point.module} has no hook: decorate zoo_register(registry) with @zoo_core.hookimpl"
+        )
+    try:
+        manager.hook.zoo_register(registry=staged)
+    except SystemExit as error:
+        raise PluginLoadError(f"zoo_register calls sys.exit({error.code!r})") from error
+    return module
+
+
+def _check_api(module: ModuleType, owner: str) -> None:
+    version: Any = getattr(module, "ZOO_API", None)
+    if version == ZOO_API:
+        return
+    if not isinstance(version, int):
+        raise PluginLoadError(
+            f"{module.__name__} must say which plugin API it is written for: ZOO_API = {ZOO_API}"
+        )
+    upgrade = "zoo-core" if version > ZOO_API else owner.rpartition(" ")[0]
+    raise PluginLoadError(
+        f"it is written for plugin API {version}, this zoo-core has {ZOO_API}: upgrade {upgrade}"
+    )
+
+
+def _distribution_of(point: EntryPoint) -> tuple[str, str]:
+    return (point.dist.name, point.dist.version) if point.dist else ("unknown distribution", "?")
+
+
+def _is_disabled(*names: str) -> bool:
+    disabled = {name.strip() for name in os.environ.get("ZOO_DISABLE_PLUGINS", "").split(",")}
+    return "all" in disabled or not disabled.isdisjoint(names)

@@ -1,0 +1,127 @@
+"""Every kind of world model, fitted to a little real experience: the fakes, the simulator, all registered models."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.wrappers import TimeLimit
+
+from zoo_core import seeding
+from zoo_core.plugins import WorldModelSpec, make_env, make_model, specs
+from zoo_core.replay import Replay
+from zoo_core.simulator import SimulatorModel
+from zoo_core.testing import fakes
+from zoo_core.world_model import WorldModel
+
+_STEPS = 400  # of real experience
+_UPDATES = 30
+
+
+@dataclass(frozen=True)
+class ModelCase:
+    """A model and the environment that it is fitted to.
+
+    Attributes:
+        name: of the test.
+        make_env: makes the environment; None for known rules that have none.
+        make_model: makes the model, unfitted, for an environment.
+    """
+
+    name: str
+    make_env: Callable[[], gym.Env[Any, Any]] | None
+    make_model: Callable[[Any], WorldModel]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @functools.cached_property
+    def replay(self) -> Replay | None:
+        """Random experience."""
+        return None if self.make_env is None else Replay.collect(self.make_env(), _STEPS, seed=0)
+
+    def new(self) -> WorldModel:
+        """Returns the model, unfitted."""
+        return self.make_model(self.make_env() if self.make_env else None)
+
+    @functools.cached_property
+    def model(self) -> WorldModel:
+        """The model, fitted; the same one each time."""
+        model = self.new()
+        if self.replay is not None:
+            model.fit(self.replay, rng=seeding.rng(0, "fit", device=model.device), max_updates=_UPDATES)
+        return model
+
+    @property
+    def imagination(self) -> dict[str, Any]:
+        """What a dream in this model needs: an opponent, if two play."""
+        return {"opponent": fakes.random_opponent} if self.model.num_players > 1 else {}
+
+
+@functools.cache
+def model_cases() -> tuple[ModelCase, ...]:
+    """Returns all cases; those of registered models are named "id-Environment"."""
+    known = tuple(
+        ModelCase(f"simulator-{env_id}", functools.partial(make_env, env_id), lambda env: SimulatorModel(env))
+        for env_id in ("Pendulum-v1", "CartPole-v1")
+    )
+    rules = ModelCase("tic-tac-toe", None, lambda _: fakes.TicTacToe())
+    registered = (case for spec in specs("model") for case in cases_of(spec))
+    return (*_FAKES, rules, *known, *registered)
+
+
+def cases_of(spec: WorldModelSpec) -> tuple[ModelCase, ...]:
+    """Returns a registered model on CartPole-v1 and Pendulum-v1, or else on the first small environment that it takes.
+
+    Raises:
+        AssertionError: There is none that it takes.
+    """
+    usual = [name for name in ("CartPole-v1", "Pendulum-v1") if _takes(spec, name)]
+    names = usual or [name for name in _ENVS if _takes(spec, name)][:1]
+    assert names, f"no test environment has the spaces that model {spec.id!r} takes: add one to zoo_core.testing.cases"
+    return tuple(
+        ModelCase(
+            f"{spec.id}-{name}",
+            _ENVS[name],
+            lambda env: make_model(spec.id, env.observation_space, env.action_space, device="cpu"),
+        )
+        for name in names
+    )
+
+
+def _takes(spec: WorldModelSpec, name: str) -> bool:
+    env = _ENVS[name]()
+    return spec.supports(env.observation_space, env.action_space)
+
+
+def _corridor(observation: str, continuous: bool = False) -> gym.Env[Any, Any]:
+    return TimeLimit(fakes.Corridor(observation, continuous=continuous), 40)
+
+
+def _of(model_class: type[WorldModel]) -> Callable[[Any], WorldModel]:
+    return lambda env: model_class(env.observation_space, env.action_space)
+
+
+_ENVS: dict[str, Callable[[], gym.Env[Any, Any]]] = {
+    "CartPole-v1": functools.partial(make_env, "CartPole-v1"),
+    "Pendulum-v1": functools.partial(make_env, "Pendulum-v1"),
+    **{f"Corridor-{kind}": functools.partial(_corridor, kind) for kind in ("discrete", "vector", "image", "dict")},
+    "Corridor-goal": functools.partial(_corridor, "goal", continuous=True),
+}
+
+_FAKES = tuple(
+    ModelCase(name, _ENVS[env], _of(model_class))
+    for name, env, model_class in (
+        ("lookup-table", "Corridor-discrete", fakes.LookupTable),
+        ("rssm", "Pendulum-v1", fakes.SmallRSSM),
+        ("rssm-pixels", "Corridor-image", fakes.SmallRSSM),
+        ("mdn-rnn", "CartPole-v1", fakes.MDNRNN),
+        ("kalman", "Pendulum-v1", fakes.KalmanModel),
+        ("value-equivalent", "CartPole-v1", fakes.ValueEquivalentModel),
+        ("dict", "Corridor-dict", fakes.DictModel),
+        ("goal", "Corridor-goal", fakes.GoalModel),
+    )
+)

@@ -1,0 +1,90 @@
+"""What the checks feed a model with, and how they describe what it returns."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import optree
+import torch
+from torch import Tensor
+
+from zoo_core import seeding, spaces, world_model as beliefs
+from zoo_core.errors import Undecodable
+from zoo_core.testing.checks.expect import expect
+from zoo_core.world_model import State, WorldModel
+
+
+def check_rng(model: WorldModel) -> torch.Generator:
+    """Returns the same fresh stream each time."""
+    return seeding.rng(0, "check", device=model.device)
+
+
+def sample_actions(model: WorldModel, state: State, *, seed: int = 0) -> Tensor:
+    """Returns random actions for a batch of beliefs, legal where the model knows what is legal."""
+    legal = model.legal_actions(state)
+    if legal is not None:
+        weights = torch.where(legal.any(-1, keepdim=True), legal, True).float()
+        return torch.multinomial(weights, 1, generator=seeding.rng(seed, "actions", device=model.device))[:, 0]
+    space = copy.deepcopy(model.action_space)  # the model's own keeps its stream
+    space.seed(seed)
+    actions = spaces.batch_of(space, [space.sample() for _ in range(beliefs.batch_size(state))])
+    tensor: Tensor = spaces.to_tensor(space, actions, model.device)
+    return tensor
+
+
+def sample_observations(model: WorldModel, state: State) -> Any:
+    """Returns first observations if the model remembers some, else what it decodes, else zeros; a tensor nest."""
+    num, space = beliefs.batch_size(state), model.observation_space
+    if model.starts is not None:
+        pool = len(optree.tree_leaves(model.starts)[0])
+        obs = spaces.index(space, model.starts, np.arange(num) % pool)
+    else:
+        try:
+            obs = spaces.to_numpy(space, model.decode(state))
+        except Undecodable:
+            obs = spaces.zeros(space, num)
+    return spaces.to_tensor(space, obs, model.device)
+
+
+def layout_of(nest: Any) -> Any:
+    """Returns the nest with each leaf replaced by its dtype and shape."""
+    return optree.tree_map(describe, nest)
+
+
+def describe(leaf: Any) -> str:
+    """Returns dtype and shape of a tensor or array, else the name of the type."""
+    return f"{leaf.dtype} {list(leaf.shape)}" if isinstance(leaf, Tensor | np.ndarray) else type(leaf).__name__
+
+
+def detached(state: State) -> State:
+    """Returns the belief without its gradients."""
+    return optree.tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, state)
+
+
+def check_leaves(model: WorldModel, state: State, num: int, what: str) -> None:
+    """Checks that a state is a pytree of `[num, ...]` tensors on the model's device, or of object arrays `[num]`."""
+    leaves = optree.tree_leaves(state)
+    expect(leaves, f"{what} returns a pytree with leaves", state, "put tensors into a NamedTuple")
+    for leaf in leaves:
+        kind = isinstance(leaf, Tensor) or (isinstance(leaf, np.ndarray) and leaf.dtype == object and leaf.ndim == 1)
+        expect(
+            kind,
+            "leaves of a state are tensors, or NumPy object arrays [B]",
+            f"{what} returned a {type(leaf).__name__}",
+            "make tensors of arrays and numbers, object arrays of games",
+        )
+        expect(
+            len(leaf) == num if leaf.ndim else False,
+            "every leaf of a state has the leading dimension B",
+            f"{what} returned {describe(leaf)} for B = {num}",
+            "expand what all rows share",
+        )
+        if isinstance(leaf, Tensor):
+            expect(
+                leaf.device.type == model.device.type,
+                "states are on the model's device",
+                f"{leaf.device}, the model is on {model.device}",
+                "make tensors with device=self.device",
+            )

@@ -1,0 +1,199 @@
+"""The rules of `WorldModel`, as a check for plugin authors."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import optree
+import torch
+from torch import Tensor
+
+from zoo_core import spaces, world_model as beliefs
+from zoo_core.replay import Replay
+from zoo_core.testing.checks.dynamics import check_decode, check_rollout, check_rows, check_step
+from zoo_core.testing.checks.expect import difference, expect, global_streams_untouched, same
+from zoo_core.testing.checks.samples import (
+    check_leaves,
+    check_rng,
+    describe,
+    detached,
+    layout_of,
+    sample_actions,
+    sample_observations,
+)
+from zoo_core.world_model import State, WorldModel
+
+_CLOSE = 1e-4  # batches of different sizes sum in different orders
+
+
+def check_world_model(
+    model: WorldModel | Callable[[], WorldModel],
+    replay: Replay | None = None,
+    *,
+    max_updates: int | None = 20,
+    num: int = 4,
+) -> WorldModel:
+    """Checks that a model keeps the contract.
+
+    Args:
+        model: the model, or a function that makes it.
+        replay: what to fit it to; None if it is fitted, or knows its world.
+        max_updates: limit on gradient steps of the fit.
+        num: rows of the batches.
+
+    Returns:
+        The model, fitted.
+
+    Raises:
+        AssertionError: A rule is broken; the message says which, what was seen and how to mend it.
+    """
+    model = model if isinstance(model, WorldModel) else model()
+    if replay is not None:
+        check_fit(model, replay, max_updates=max_updates)
+    state = check_initial_state(model, num)
+    check_step(model, state)
+    check_rows(model, state)
+    check_rollout(model, state)
+    check_observe(model, state)
+    check_faces_of_a_state(model, state)
+    check_particles(model, state)
+    check_gradients(model, state)
+    check_save(model, num)
+    return model
+
+
+def check_fit(model: WorldModel, replay: Replay, *, max_updates: int | None) -> None:
+    """Checks what `fit` returns and leaves behind."""
+    with global_streams_untouched("fit"):
+        metrics = model.fit(replay, rng=check_rng(model), max_updates=max_updates)
+    numbers = isinstance(metrics, dict) and all(isinstance(value, float | int) for value in metrics.values())
+    expect(numbers and metrics, "fit returns a dict of numbers, at least one", metrics, "return e.g. {'loss': loss}")
+    expect(
+        all(math.isfinite(value) for value in metrics.values()),
+        "the metrics of fit are finite",
+        metrics,
+        "look for divisions by zero and diverging losses; clip gradients, standardise inputs",
+    )
+
+
+def check_initial_state(model: WorldModel, num: int) -> State:
+    """Checks the beliefs where dreams begin, and returns `num` of them."""
+    with global_streams_untouched("initial_state"):
+        states = [model.initial_state(size, rng=check_rng(model)) for size in (num, num, 1)]
+    for size, state in zip((num, num, 1), states, strict=True):
+        check_leaves(model, state, size, "initial_state")
+    expect(
+        same(states[0], states[1]),
+        "initial_state with the same rng returns the same beliefs",
+        difference(states[0], states[1]),
+        "draw from rng only",
+    )
+    return states[0]
+
+
+def check_observe(model: WorldModel, state: State) -> None:
+    """Checks filtering: where an episode begins, nothing of the past counts."""
+    num, obs = beliefs.batch_size(state), sample_observations(model, state)
+    with global_streams_untouched("observe"):
+        begun = model.observe(None, None, obs, None, rng=check_rng(model))
+    check_leaves(model, begun, num, "observe")
+    layouts = [layout_of(one) for one in (begun, model.initial_state(num, rng=check_rng(model)))]
+    expect(
+        layouts[0] == layouts[1],
+        "observe and initial_state return states of one layout",
+        f"{layouts[0]} and {layouts[1]}",
+        "let initial_state call observe, as the default does",
+    )
+    is_first = torch.zeros(num, dtype=torch.bool, device=model.device)
+    is_first[0] = True
+    results = []
+    for past, seed in ((begun, 0), (model.step(begun, sample_actions(model, begun), rng=check_rng(model)).state, 5)):
+        results.append(model.observe(past, sample_actions(model, past, seed=seed), obs, is_first, rng=check_rng(model)))
+        check_leaves(model, results[-1], num, "observe")
+    rows = [beliefs.index(detached(result), slice(0, 1)) for result in results]
+    expect(
+        same(*rows, tolerance=_CLOSE),
+        "where is_first is true, observe ignores state and action",
+        difference(*rows),
+        "use zoo_core.world_model.select(is_first, begun, updated)",
+    )
+
+
+def check_faces_of_a_state(model: WorldModel, state: State) -> None:
+    """Checks `features`, `legal_actions` and `decode`."""
+    num = beliefs.batch_size(state)
+    features = model.features(state)
+    expect(
+        features.ndim == 2 and len(features) == num and features.dtype == torch.float32,
+        "features are float32 [B, F]",
+        describe(features),
+        "flatten and cast; a model without decode must write its own features",
+    )
+    legal = model.legal_actions(state)
+    if legal is not None:
+        wanted = (num, spaces.flat_dim(model.action_space))
+        expect(
+            legal.dtype == torch.bool and legal.shape == wanted,
+            f"legal_actions is None or bool {list(wanted)}",
+            describe(legal),
+            "return a mask over all actions, true where the action is allowed",
+        )
+    check_decode(model, state)
+
+
+def check_particles(model: WorldModel, state: State) -> None:
+    """Checks that particles of one root are neighbours."""
+    num = beliefs.batch_size(state)
+    spread = model.particles(state, 3, rng=check_rng(model))
+    check_leaves(model, spread, 3 * num, "particles(num=3)")
+
+
+def check_gradients(model: WorldModel, state: State) -> None:
+    """Checks that a step can be differentiated where the model has something to learn by gradient."""
+    step = model.step(state, sample_actions(model, state), rng=check_rng(model))
+    leaves = [
+        leaf for leaf in optree.tree_leaves((step.state, step.reward, step.continues)) if isinstance(leaf, Tensor)
+    ]
+    expect(
+        not any(leaf.is_inference() for leaf in leaves),
+        "step makes no inference tensors",
+        "a tensor made under torch.inference_mode",
+        "leave gradients to the caller, who uses no_grad where none are needed",
+    )
+    if any(parameter.requires_grad for parameter in model.parameters()):
+        expect(
+            any(leaf.requires_grad for leaf in leaves),
+            "step is differentiable",
+            "no output needs a gradient though the model has parameters that do",
+            "remove torch.no_grad() and .detach() from step",
+        )
+
+
+def check_save(model: WorldModel, num: int) -> None:
+    """Checks that a loaded model dreams the same dream; a model that refuses to be saved (TypeError) is left alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = model.save(Path(folder) / "model")
+        except TypeError:
+            return
+        loaded = type(model).load(path, device=model.device)
+    dreams = []
+    for each in (model, loaded):
+        rng = check_rng(each)
+        state = each.initial_state(num, rng=rng)
+        rewards = []
+        with torch.no_grad():
+            for t in range(3):
+                step = each.step(state, sample_actions(model, state, seed=t), rng=rng)
+                state = step.state
+                rewards.append(step.reward)
+            dreams.append((rewards, each.features(state)))
+    expect(
+        same(*dreams),
+        "a model that was saved and loaded dreams the same dream",
+        difference(*dreams),
+        "register what fit computes as buffers, or write it in to_file and read it in load_file",
+    )
