@@ -47,9 +47,7 @@ def as_vec_env(
         monitored = env if _has_monitor(env) else Monitor(env)
         vec_env = DummyVecEnv([lambda: monitored])
     else:
-        raise TypeError(
-            f"env must be an id, a gymnasium.Env or a stable_baselines3 VecEnv, got {type(env).__name__}"
-        )
+        raise TypeError(f"env must be an id, a gymnasium.Env or a stable_baselines3 VecEnv, got {type(env).__name__}")
     if seed is not None:
         vec_env.seed(seed)
     return vec_env
@@ -135,7 +133,7 @@ class Collector:
         steps: int,
         *,
         deterministic: bool = False,
-        callback: Callable[[int], None] | None = None,
+        callback: Callable[[int], bool | None] | None = None,
     ) -> list[dict[str, float]]:
         """Makes `steps` decisions (rounded up to a multiple of the number of environments).
 
@@ -143,7 +141,7 @@ class Collector:
             policy: anything with SB3's `predict`.
             steps: decisions, over all environments.
             deterministic: passed on to the policy.
-            callback: called with the number of decisions made so far.
+            callback: called with the number of decisions made so far; where it returns False, it was the last.
 
         Returns:
             The `info["episode"]` records of episodes that ended.
@@ -163,8 +161,8 @@ class Collector:
             self._store(action, obs, reward, done, infos)
             self._obs, self._episode_start = obs, done
             episodes += [info["episode"] for info in infos if "episode" in info]
-            if callback is not None:
-                callback(made + self.env.num_envs)
+            if callback is not None and callback(made + self.env.num_envs) is False:
+                break
         return episodes
 
     def _store(self, action: Any, obs: Any, reward: Array, done: Array, infos: list[dict[str, Any]]) -> None:

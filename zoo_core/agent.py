@@ -15,6 +15,7 @@ from torch import Tensor
 from zoo_core import checkpoint, spaces
 from zoo_core.acting import SpacesOnly, as_vec_env, env_id_of
 from zoo_core.config import build_config, config_from_json, config_to_json
+from zoo_core.errors import CheckpointError
 from zoo_core.training import TrainingEnv, record_progress, run_training
 from zoo_core.world_model import WorldModel, resolve_device
 
@@ -35,6 +36,8 @@ class Agent(ABC):
     """
 
     config_class: ClassVar[type | None] = None
+    env: TrainingEnv
+    env_id: str | None
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class Agent(ABC):
 
     @abstractmethod
     def iterate(self) -> dict[str, float]:
-        """Does one unit of work (a rollout and its updates, a round of the iterative procedure); returns its metrics."""
+        """Does one unit of work, such as a rollout and its updates, and returns its metrics."""
 
     @abstractmethod
     def predict(
@@ -99,7 +102,7 @@ class Agent(ABC):
         """The world model that the agent learns, if it has one."""
         return None
 
-    def on_learn_start(self) -> None:
+    def on_learn_start(self) -> None:  # noqa: B027 - a hook that most agents leave alone
         """Called when `learn` begins, after the counters were set."""
 
     # -- learning ------------------------------------------------------------------------------------------------------
@@ -123,9 +126,7 @@ class Agent(ABC):
             reset_num_timesteps: count from 0; False goes on counting.
             progress_bar: show one.
         """
-        run_training(
-            self, total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar
-        )
+        run_training(self, total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
         return self
 
     @property
@@ -207,33 +208,39 @@ class Agent(ABC):
         return checkpoint.write_archive(path, header, tensors)
 
     @classmethod
-    def load(cls, path: str | Path, env: Any = None, device: str | torch.device = "auto") -> Self:
+    def load(cls, path: str | Path, env: Any = None, device: str | torch.device = "auto", **overrides: Any) -> Self:
         """Reads an agent of this class.
 
         Args:
             path: as given to `save`, or a run directory.
             env: to go on learning in; without it the agent acts only.
             device: "auto" takes a GPU if there is one.
+            **overrides: config fields to replace, dotted or not (a function that the file could not hold, say).
 
         Raises:
             CheckpointError: the file is damaged, is no agent, or was written by another class.
         """
         header, tensors = checkpoint.read_archive(path, kind="agent")
-        return cls._from_archive(header, tensors, env, device)
+        return cls._from_archive(header, tensors, env, device, overrides)
 
     @classmethod
     def _from_archive(
-        cls, header: dict[str, Any], tensors: dict[str, Tensor], env: Any, device: str | torch.device
+        cls,
+        header: dict[str, Any],
+        tensors: dict[str, Tensor],
+        env: Any,
+        device: str | torch.device,
+        overrides: dict[str, Any],
     ) -> Self:
         description = header["agent"]
         if description["class"] != f"{cls.__module__}:{cls.__qualname__}":
-            raise checkpoint.CheckpointError(
-                f"the file holds a {description['class']}, not a {cls.__module__}:{cls.__qualname__}"
-            )
+            raise CheckpointError(f"the file holds a {description['class']}, not a {cls.__module__}:{cls.__qualname__}")
         observation_space, action_space = (
             spaces.space_from_json(description[name]) for name in ("observation_space", "action_space")
         )
-        config = config_from_json(cls.config_class, description["config"]) if cls.config_class else None
+        config: Any = None
+        if cls.config_class:
+            config = config_from_json(cls.config_class, description["config"], overrides=overrides)
         agent = cls(
             SpacesOnly(observation_space, action_space) if env is None else env,
             config,
@@ -243,9 +250,7 @@ class Agent(ABC):
         agent._check_same_spaces(observation_space, action_space)
         agent.num_timesteps, agent.env_id = description["num_timesteps"], description["env_id"]
         if agent.world_model is not None:
-            agent.world_model.load_file(
-                header["world_model"], checkpoint.with_prefix(tensors, "world_model/")
-            )
+            agent.world_model.load_file(header["world_model"], checkpoint.with_prefix(tensors, "world_model/"))
         agent.load_file(description["data"], checkpoint.with_prefix(tensors, "agent/"))
         return agent
 
@@ -257,11 +262,11 @@ class Agent(ABC):
     def _bind(self, vec_env: VecEnv) -> None:
         self.env = TrainingEnv(vec_env, self)
         if not isinstance(vec_env, SpacesOnly):
-            self.env_id: str | None = env_id_of(vec_env)
+            self.env_id = env_id_of(vec_env)
 
 
-def load(path: str | Path, env: Any = None, device: str | torch.device = "auto") -> Agent:
-    """Reads an agent of any installed plugin; its class is looked up in the registry.
+def load(path: str | Path, env: Any = None, device: str | torch.device = "auto", **overrides: Any) -> Agent:
+    """Reads an agent of any installed plugin, as `Agent.load` does; its class is looked up in the registry.
 
     Raises:
         CheckpointError: the file is damaged or holds no agent.
@@ -271,4 +276,4 @@ def load(path: str | Path, env: Any = None, device: str | torch.device = "auto")
 
     header, tensors = checkpoint.read_archive(path, kind="agent")
     agent_class: type[Agent] = find_class("agent", header["agent"]["class"])
-    return agent_class._from_archive(header, tensors, env, device)
+    return agent_class._from_archive(header, tensors, env, device, overrides)

@@ -134,9 +134,7 @@ def find_archive(path: str | Path) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise FileNotFoundError(
-        f"no saved model or agent at {path} (looked for {', '.join(map(str, candidates))})"
-    )
+    raise FileNotFoundError(f"no saved model or agent at {path} (looked for {', '.join(map(str, candidates))})")
 
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor]) -> None:

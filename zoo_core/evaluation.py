@@ -115,20 +115,19 @@ def evaluate(
         raise ValueError(f"num_envs must be at least 1, got {num_envs}")
     vec_env = as_vec_env(env, env_kwargs=env_kwargs, num_envs=num_envs)
     try:
-        batches = [
+        batches: list[Any] = [
             _run_batch(policy, vec_env, seed + first, min(vec_env.num_envs, episodes - first), deterministic)
             for first in range(0, episodes, vec_env.num_envs)
         ]
     finally:
         if isinstance(env, str):
             vec_env.close()
-    returns, lengths, first_obs = optree.tree_map(lambda *parts: np.concatenate(parts), *batches)
+    joined: Any = optree.tree_map(lambda *parts: np.concatenate(parts), *batches)
+    returns, lengths, first_obs = joined
     return EvaluationResult(returns, lengths, first_obs, seed)
 
 
-def _run_batch(
-    policy: Any, env: VecEnv, seed: int, episodes: int, deterministic: bool
-) -> tuple[Array, Array, Any]:
+def _run_batch(policy: Any, env: VecEnv, seed: int, episodes: int, deterministic: bool) -> tuple[Array, Array, Any]:
     """Runs one episode in each of the first `episodes` environments; returns, lengths and first observations."""
     env.seed(seed)
     obs = env.reset()
@@ -137,9 +136,7 @@ def _run_batch(
     running = np.ones(episodes, dtype=bool)
     state, episode_start = None, np.ones(env.num_envs, dtype=bool)
     while running.any():
-        action, state = policy.predict(
-            obs, state=state, episode_start=episode_start, deterministic=deterministic
-        )
+        action, state = policy.predict(obs, state=state, episode_start=episode_start, deterministic=deterministic)
         obs, reward, done, infos = env.step(action)
         if not np.isfinite(reward).all():
             raise NonFiniteError(f"the environment gave a reward that is NaN or infinite: {reward}")

@@ -64,9 +64,7 @@ class Planner(ABC):
         self.evaluate = evaluate
 
     @abstractmethod
-    def plan(
-        self, model: WorldModel, state: State, *, rng: torch.Generator, previous: Plan | None = None
-    ) -> Plan:
+    def plan(self, model: WorldModel, state: State, *, rng: torch.Generator, previous: Plan | None = None) -> Plan:
         """Searches from B roots.
 
         A candidate whose return is NaN ranks last; if all are NaN, NonFiniteError is raised. `legal_actions` of the

@@ -121,8 +121,8 @@ class Replay:
 
     def transitions(self) -> Transitions:
         """Returns all steps as NumPy arrays `[N, ...]`; Discrete actions as the space has them."""
-        parts = [stream.transitions() for stream in self._streams]
-        return optree.tree_map(lambda *leaves: np.concatenate(leaves), *parts)  # type: ignore[return-value]
+        parts: list[Any] = [stream.transitions() for stream in self._streams]
+        return Transitions(*optree.tree_map(lambda *leaves: np.concatenate(leaves), *parts))
 
     def tensors(self, device: torch.device | str = "cpu") -> Transitions:
         """Returns all steps as tensors `[N, ...]`; Discrete values count from 0, rewards are float32."""
@@ -147,9 +147,7 @@ class Replay:
                 raise ValueError(
                     f"no episode in the replay has its beginning left: capacity={self.capacity} is less than an episode"
                 )
-            raise ValueError(
-                "the replay is empty: add steps, or make one with Replay.collect(env, steps=...)"
-            )
+            raise ValueError("the replay is empty: add steps, or make one with Replay.collect(env, steps=...)")
         return firsts
 
     def observations(self) -> Any:
@@ -157,17 +155,13 @@ class Replay:
         parts = [stream.rows(slice(0, stream.length)) for stream in self._streams]
         return optree.tree_map(lambda *leaves: np.concatenate(leaves), *parts)
 
-    def sample_transitions(
-        self, num: int, *, rng: torch.Generator, device: torch.device | str = "cpu"
-    ) -> Transitions:
+    def sample_transitions(self, num: int, *, rng: torch.Generator, device: torch.device | str = "cpu") -> Transitions:
         """Samples `num` steps uniformly, with replacement, as tensors."""
         if len(self) == 0:
-            raise ValueError(
-                "the replay is empty: add steps, or make one with Replay.collect(env, steps=...)"
-            )
+            raise ValueError("the replay is empty: add steps, or make one with Replay.collect(env, steps=...)")
         places = torch.randint(len(self), (num,), generator=rng, device=rng.device).cpu().numpy()
         which, steps = self._locate(places, np.array([stream.num_actions for stream in self._streams]))
-        chosen = [stream.transitions(steps[which == i]) for i, stream in enumerate(self._streams)]
+        chosen: list[Any] = [stream.transitions(steps[which == i]) for i, stream in enumerate(self._streams)]
         drawn = np.argsort(np.argsort(which, kind="stable"))  # back to the order in which they were drawn
         batch = optree.tree_map(lambda *leaves: np.concatenate(leaves)[drawn], *chosen)
         return self._to_tensors(batch, device)
@@ -182,9 +176,7 @@ class Replay:
         """
         room = np.array([max(0, stream.length - length) for stream in self._streams])
         if room.sum() == 0:
-            raise ValueError(
-                f"no stretch of {length} steps is stored yet; the replay holds {len(self)} steps"
-            )
+            raise ValueError(f"no stretch of {length} steps is stored yet; the replay holds {len(self)} steps")
         places = torch.randint(int(room.sum()), (num,), generator=rng, device=rng.device).cpu().numpy()
         which, starts = self._locate(places, room)
         parts = [self._streams[s].stretch(begin, length) for s, begin in zip(which, starts, strict=True)]
@@ -290,7 +282,7 @@ class _Stream:
     def __init__(self, observation_space: Space[Any], action_space: Space[Any]) -> None:
         self.observation_space, self.action_space = observation_space, action_space
         self.length, self.num_actions, self._offset, self.is_open = 0, 0, 0, False
-        self._arrays: dict[str, Any] = {
+        self._arrays: Any = {
             "obs": spaces.zeros(observation_space, 8),
             "action": spaces.zeros(action_space, 8),
             "reward": np.zeros(8, np.float32),
@@ -337,26 +329,23 @@ class _Stream:
     def transitions(self, chosen: Any = slice(None)) -> Transitions:
         now = np.flatnonzero(self.has_action)[chosen]
         action = spaces.index(self.action_space, self._view("action"), now)
-        reward, terminated, truncated = (
-            self._view(name)[now] for name in ("reward", "terminated", "truncated")
-        )
+        reward, terminated, truncated = (self._view(name)[now] for name in ("reward", "terminated", "truncated"))
         return Transitions(self.rows(now), action, reward, self.rows(now + 1), terminated, truncated)
 
     def stretch(self, begin: int, length: int) -> tuple[Any, ...]:
         steps, seen = slice(begin, begin + length), slice(begin, begin + length + 1)
         action = spaces.index(self.action_space, self._view("action"), steps)
-        reward, terminated, truncated = (
-            self._view(name)[steps] for name in ("reward", "terminated", "truncated")
-        )
+        reward, terminated, truncated = (self._view(name)[steps] for name in ("reward", "terminated", "truncated"))
         return self.rows(seen), self.is_first[seen], action, reward, terminated, truncated
 
     def to_tensors(self) -> dict[str, Tensor]:
-        leaves = optree.tree_leaves({name: self._view(name) for name in self._arrays})
+        arrays: Any = {name: self._view(name) for name in self._arrays}
+        leaves: list[Array] = optree.tree_leaves(arrays)
         return {str(i): torch.from_numpy(np.array(leaf)) for i, leaf in enumerate(leaves)}
 
     def load_tensors(self, tensors: dict[str, Tensor], *, is_open: bool) -> None:
         leaves = [tensors[str(i)].numpy().copy() for i in range(len(tensors))]
-        self._arrays = optree.tree_unflatten(optree.tree_structure(self._arrays), leaves)  # type: ignore[assignment]
+        self._arrays = optree.tree_unflatten(optree.tree_structure(self._arrays), leaves)
         self.length, self._offset, self.is_open = len(leaves[-1]), 0, is_open
         self.num_actions = int(self.has_action.sum())
 
@@ -380,7 +369,7 @@ class _Stream:
             fresh[: self.length] = array[kept]
             return fresh
 
-        self._arrays = optree.tree_map(move, self._arrays)  # type: ignore[assignment]
+        self._arrays = optree.tree_map(move, self._arrays)
         self._offset = 0
 
     def _view(self, name: str) -> Any:
@@ -391,6 +380,4 @@ class _Stream:
 def _check_finite(name: str, values: Any, env_id: str | None) -> None:
     for leaf in optree.tree_leaves(values):
         if not np.isfinite(leaf).all():
-            raise NonFiniteError(
-                f"{env_id or 'the environment'} gave a {name} that is NaN or infinite: {leaf}"
-            )
+            raise NonFiniteError(f"{env_id or 'the environment'} gave a {name} that is NaN or infinite: {leaf}")

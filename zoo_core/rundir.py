@@ -63,7 +63,8 @@ class RunDirectory:
         """
         path = Path(path)
         if not path.exists() and not archive_path(path).is_file():
-            siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+            entries = path.parent.iterdir() if path.parent.is_dir() else ()
+            siblings = [entry.name.removesuffix(".zip") for entry in entries]
             raise UnknownNameError(f"no run or saved file at {path}{did_you_mean(path.name, siblings)}")
         directory = path if path.is_dir() else path.parent
         file = directory / _RECORD
@@ -74,9 +75,7 @@ class RunDirectory:
         except ValueError as error:
             raise CheckpointError(f"{file} is damaged: {error}") from error
         if not isinstance(record, dict) or record.get("format") != FORMAT:
-            raise CheckpointError(
-                f"{file} is not a record of format {FORMAT}, which this version of zoo-core reads"
-            )
+            raise CheckpointError(f"{file} is not a record of format {FORMAT}, which this version of zoo-core reads")
         return cls(directory, record)
 
     def update(self, **entries: Any) -> None:

@@ -64,7 +64,7 @@ class GlobalStreams:
         self._outside: tuple[Any, ...] | None = None
         with self:
             random.seed(stream_seed(seed, "python"))
-            np.random.seed(stream_seed(seed, "numpy") % 2**32)
+            np.random.seed(stream_seed(seed, "numpy") % 2**32)  # noqa: NPY002 - what SB3 draws from
             torch.default_generator.manual_seed(stream_seed(seed, "torch"))
 
     def __enter__(self) -> GlobalStreams:
@@ -81,14 +81,14 @@ class GlobalStreams:
 
 
 def _read_globals() -> tuple[Any, ...]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda  # noqa: NPY002
 
 
 def _write_globals(states: tuple[Any, ...]) -> None:
     python, numpy, cpu, cuda = states
     random.setstate(python)
-    np.random.set_state(numpy)
+    np.random.set_state(numpy)  # noqa: NPY002
     torch.set_rng_state(cpu)
     if cuda is not None:
         torch.cuda.set_rng_state_all(cuda)

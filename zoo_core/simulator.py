@@ -23,7 +23,8 @@ def _angles(*pairs: tuple[int, int], keep: slice) -> Callable[[Array], Array]:
     return lambda obs: np.concatenate([[np.arctan2(obs[s], obs[c]) for c, s in pairs], obs[keep]])
 
 
-# Gymnasium's classic control: how the state follows from an observation. Other environments bring the methods themselves.
+# Gymnasium's classic control: how the state follows from an observation. Other environments bring the methods
+# themselves.
 _STATE_FROM_OBSERVATION: dict[str, Callable[[Array], Array]] = {
     "CartPoleEnv": lambda obs: obs,
     "MountainCarEnv": lambda obs: obs,
@@ -36,8 +37,8 @@ _STATE_FROM_OBSERVATION: dict[str, Callable[[Array], Array]] = {
 class SettableEnv:
     """Reads and writes the state of an environment.
 
-    Serves Gymnasium's classic control, and every environment whose `unwrapped` has `get_state()`, `set_state(state)` and
-    `state_from_observation(obs)`.
+    Serves Gymnasium's classic control, and every environment whose `unwrapped` has `get_state()`, `set_state(state)`
+    and `state_from_observation(obs)`.
 
     Raises:
         TypeError: the environment's state cannot be set.
@@ -46,16 +47,14 @@ class SettableEnv:
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         self.env: Any = env.unwrapped
         self.env.reset(seed=0)
-        self._own = all(
-            hasattr(self.env, name) for name in ("get_state", "set_state", "state_from_observation")
-        )
+        self._own = all(hasattr(self.env, name) for name in ("get_state", "set_state", "state_from_observation"))
         self._from_observation = _STATE_FROM_OBSERVATION.get(type(self.env).__name__)
         if not self._own and (self._from_observation is None or not hasattr(self.env, "state")):
             raise TypeError(
-                f"the state of {type(self.env).__name__} cannot be set: SimulatorModel takes Gymnasium's classic control, and "
-                "environments with get_state(), set_state(state) and state_from_observation(obs)"
+                f"the state of {type(self.env).__name__} cannot be set: SimulatorModel takes Gymnasium's classic "
+                "control, and environments with get_state(), set_state(state) and state_from_observation(obs)"
             )
-        self._dtype = np.float64 if self._own else np.asarray(self.env.state).dtype
+        self._dtype = np.dtype(np.float64) if self._own else self._dtype_of_steps()
 
     def get_state(self) -> Array:
         """Returns the state, float64 `[S]`."""
@@ -66,7 +65,8 @@ class SettableEnv:
         if self._own:
             self.env.set_state(state)
             return
-        self.env.state = np.array(state, dtype=self._dtype)
+        rounded = state.astype(self._dtype)  # some environments start in float64 and go on in float32
+        self.env.state = rounded if np.array_equal(rounded, state) else np.array(state)
         if hasattr(self.env, "steps_beyond_terminated"):
             self.env.steps_beyond_terminated = None
 
@@ -76,6 +76,13 @@ class SettableEnv:
             return np.asarray(self.env.state_from_observation(obs), dtype=np.float64)
         assert self._from_observation is not None
         return np.asarray(self._from_observation(np.asarray(obs, dtype=np.float64)), dtype=np.float64)
+
+    def _dtype_of_steps(self) -> np.dtype[Any]:
+        """Returns the dtype in which the environment computes once it has made a step."""
+        self.env.step(spaces.index(self.env.action_space, spaces.zeros(self.env.action_space, 1), 0))
+        dtype = np.asarray(self.env.state).dtype
+        self.env.reset(seed=0)
+        return dtype
 
 
 class SimulatorState(NamedTuple):
@@ -105,18 +112,14 @@ class SimulatorModel(WorldModel):
 
     def __init__(self, env: str | gym.Env[Any, Any], *, seed: int = 0, **env_kwargs: Any) -> None:
         gym_env = make_env(env, **env_kwargs) if isinstance(env, str) else env
-        spaces.check_space(
-            gym_env.observation_space, (gym.spaces.Box,), what="observation", who="SimulatorModel"
-        )
+        spaces.check_space(gym_env.observation_space, (gym.spaces.Box,), what="observation", who="SimulatorModel")
         super().__init__(gym_env.observation_space, gym_env.action_space, seed=seed)
         self.env_id = env if isinstance(env, str) else (gym_env.spec.id if gym_env.spec else None)
         self._settable = SettableEnv(gym_env)
         self._env: Any = gym_env.unwrapped
         self._env.reset(seed=seed)
 
-    def fit(
-        self, replay: Any, *, rng: Any, max_updates: Any = None, callback: Any = None
-    ) -> dict[str, float]:
+    def fit(self, replay: Any, *, rng: Any, max_updates: Any = None, callback: Any = None) -> dict[str, float]:
         """Keeps first observations; there is nothing to learn."""
         env_id = self.env_id
         self.remember(replay)

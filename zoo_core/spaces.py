@@ -29,16 +29,24 @@ def check_space(space: spaces.Space[Any], supported: Iterable[type], *, what: st
 
 
 def map_space(space: spaces.Space[Any], function: Any, *values: Nest) -> Nest:
-    """Applies `function(leaf_space, *leaf_values)` to every leaf of a nest laid out as `space`."""
+    """Applies `function(leaf_space, *leaf_values)` to every leaf of a nest laid out as `space`.
+
+    Raises:
+        ValueError: a value lacks a part of the space.
+    """
     if isinstance(space, spaces.Dict):
-        return {key: map_space(sub, function, *(v[key] for v in values)) for key, sub in space.spaces.items()}
+        return {k: map_space(sub, function, *(_part(v, k, space) for v in values)) for k, sub in space.spaces.items()}
     if isinstance(space, spaces.Tuple):
-        return tuple(map_space(sub, function, *(v[i] for v in values)) for i, sub in enumerate(space.spaces))
+        return tuple(
+            map_space(sub, function, *(_part(v, i, space) for v in values)) for i, sub in enumerate(space.spaces)
+        )
     return function(space, *values)
 
 
 def to_tensor(space: spaces.Space[Any], value: Nest, device: torch.device | str = "cpu") -> Nest:
-    """Converts a batch of NumPy observations or actions to tensors (copied); Discrete values are shifted to start at 0."""
+    """Converts a batch of NumPy observations or actions to tensors (copied); Discrete values are shifted to start at
+    0.
+    """
     return map_space(space, lambda leaf, array: _leaf_to_tensor(leaf, array, device), value)
 
 
@@ -50,6 +58,16 @@ def to_numpy(space: spaces.Space[Any], value: Nest) -> Nest:
 def batch_of(space: spaces.Space[Any], rows: list[Any]) -> Nest:
     """Stacks single observations or actions to one NumPy batch."""
     return map_space(space, lambda _, *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *rows)
+
+
+def unbatch(space: spaces.Space[Any], value: Nest) -> list[Any]:
+    """Splits a batch into single observations or actions: views of its rows."""
+    if isinstance(space, spaces.Dict):
+        columns = [unbatch(sub, value[key]) for key, sub in space.spaces.items()]
+        return [dict(zip(space.spaces, row, strict=True)) for row in zip(*columns, strict=True)]
+    if isinstance(space, spaces.Tuple):
+        return list(zip(*(unbatch(sub, value[i]) for i, sub in enumerate(space.spaces)), strict=True))
+    return list(value)
 
 
 def zeros(space: spaces.Space[Any], num: int) -> Nest:
@@ -122,7 +140,7 @@ def space_to_json(space: spaces.Space[Any]) -> dict[str, Any]:
     if isinstance(space, spaces.MultiDiscrete):
         return {"type": "MultiDiscrete", "nvec": space.nvec.tolist(), "dtype": str(space.dtype)}
     if isinstance(space, spaces.MultiBinary):
-        return {"type": "MultiBinary", "n": list(space.shape)}
+        return {"type": "MultiBinary", "n": space.n if isinstance(space.n, int) else list(space.n)}
     if isinstance(space, spaces.Dict):
         return {"type": "Dict", "spaces": {key: space_to_json(sub) for key, sub in space.spaces.items()}}
     if isinstance(space, spaces.Tuple):
@@ -154,6 +172,13 @@ def space_from_json(data: dict[str, Any]) -> spaces.Space[Any]:
     raise ValueError(f"unknown space type {kind!r}")
 
 
+def _part(value: Nest, key: Any, space: spaces.Space[Any]) -> Nest:
+    try:
+        return value[key]
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"expected values laid out as {space}, got {value!r}, which has no {key!r}") from error
+
+
 def _leaf_to_tensor(leaf: spaces.Space[Any], value: Any, device: torch.device | str) -> Tensor:
     if isinstance(leaf, spaces.Discrete):
         return torch.tensor(np.asarray(value, dtype=np.int64) - int(leaf.start), device=device)
@@ -171,9 +196,9 @@ def _leaf_to_numpy(leaf: spaces.Space[Any], value: Tensor) -> np.ndarray[Any, An
     array = array.reshape((len(array), *leaf.shape))
     if array.dtype != leaf.dtype:
         if np.issubdtype(leaf.dtype, np.integer):  # a cast of what lies outside would wrap around
-            return np.clip(np.rint(array), leaf.low, leaf.high).astype(leaf.dtype)
+            array = np.rint(array).clip(leaf.low, leaf.high)
         array = array.astype(leaf.dtype)
-    return np.clip(array, leaf.low, leaf.high)
+    return array.clip(leaf.low, leaf.high)
 
 
 def _leaf_zeros(leaf: spaces.Space[Any], num: int) -> np.ndarray[Any, Any]:

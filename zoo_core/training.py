@@ -11,13 +11,13 @@ from stable_baselines3.common.callbacks import (
     BaseCallback,
     CallbackList,
     ConvertCallback,
-    ProgressBarCallback,
 )
 from stable_baselines3.common.utils import configure_logger
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from zoo_core.errors import NonFiniteError
+from zoo_core.progress import ProgressCallback
 
 if TYPE_CHECKING:
     from zoo_core.agent import Agent
@@ -26,7 +26,7 @@ EPISODES_IN_MEAN = 100  # as in SB3: window of rollout/ep_rew_mean
 
 
 class TrainingEnv(VecEnvWrapper):
-    """What an agent steps: counts env steps, calls the callback after each, and checks what the environment hands out."""
+    """What an agent steps: counts env steps, calls the callback after each, checks what the environment hands out."""
 
     def __init__(self, venv: VecEnv, agent: Agent) -> None:
         super().__init__(venv)
@@ -92,9 +92,7 @@ def run_training(
     agent.total_timesteps = total_timesteps + agent.num_timesteps
     agent.progress_bar = progress_bar
     if not agent.custom_logger:
-        agent._logger = configure_logger(
-            agent.verbose, agent.tensorboard_log, tb_log_name, reset_num_timesteps
-        )
+        agent._logger = configure_logger(agent.verbose, agent.tensorboard_log, tb_log_name, reset_num_timesteps)
     chain = build_callback(callback, progress_bar)
     chain.init_callback(agent)  # type: ignore[arg-type]
     env = agent.env
@@ -102,8 +100,8 @@ def run_training(
     env.begun, env.begun_at, env.iterations = time.perf_counter(), agent.num_timesteps, 0
     agent.on_learn_start()
     chain.on_training_start({"self": agent, "total_timesteps": agent.total_timesteps}, globals())
+    logged_at = agent.num_timesteps
     try:
-        last_log = agent.num_timesteps
         while agent.num_timesteps < agent.total_timesteps and not env.stop:
             chain.on_rollout_start()
             metrics = agent.iterate()
@@ -111,13 +109,14 @@ def run_training(
             env.iterations += 1
             for name, value in metrics.items():
                 agent.logger.record(name if "/" in name else f"train/{name}", value)
-            if agent.num_timesteps - last_log >= log_interval:
-                last_log = agent.num_timesteps
+            if agent.num_timesteps - logged_at >= log_interval:
+                logged_at = agent.num_timesteps
                 agent.dump_logs()
+        if agent.num_timesteps > logged_at:
+            agent.dump_logs()
     finally:
         env.callback = None
-    agent.dump_logs()
-    chain.on_training_end()
+        chain.on_training_end()
 
 
 def build_callback(callback: Any, progress_bar: bool = False) -> BaseCallback:
@@ -126,7 +125,7 @@ def build_callback(callback: Any, progress_bar: bool = False) -> BaseCallback:
         callback = CallbackList(callback)
     if not isinstance(callback, BaseCallback):
         callback = ConvertCallback(callback)
-    return CallbackList([callback, ProgressBarCallback()]) if progress_bar else callback
+    return CallbackList([callback, ProgressCallback()]) if progress_bar else callback
 
 
 def record_progress(agent: Agent) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import imageio.v3 as iio
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -28,6 +27,7 @@ MAX_FRAMES = 300  # longer films skip frames and keep their speed
 MAX_BYTES = 2 * 2**20  # larger films skip more frames
 _STRIP = 24  # pixels of the label's height
 _FONT_SIZE = 14
+_PALETTE_FRAMES = 8  # frames that the colours are taken from
 _BAR = 4  # pixels between two panels
 
 
@@ -39,6 +39,21 @@ class Film:
     episode_return: float
     length: int
     fps: float
+
+
+def make_drawn_env(env_id: str, env_kwargs: dict[str, Any] | None = None) -> gym.Env[Any, Any]:
+    """Makes an environment that draws itself.
+
+    Raises:
+        ZooError: It draws no pictures.
+    """
+    env_kwargs = env_kwargs or {}
+    probe = make_env(env_id, **env_kwargs)
+    modes = probe.metadata.get("render_modes") or []
+    probe.close()
+    if "rgb_array" not in modes:
+        raise ZooError(f"environment {env_id!r} draws no pictures: its render modes are {modes}")
+    return make_env(env_id, **{**env_kwargs, "render_mode": "rgb_array"})
 
 
 def record(
@@ -99,7 +114,7 @@ def record_gif(
     Raises:
         ZooError: The environment draws no pictures.
     """
-    made = _make_drawn(env, env_kwargs) if isinstance(env, str) else env
+    made = make_drawn_env(env, env_kwargs) if isinstance(env, str) else env
     try:
         film = record(policy, made, seed=seed, max_steps=max_steps, deterministic=deterministic)
     finally:
@@ -138,7 +153,7 @@ def dream_and_reality(
     Raises:
         ZooError: The environment draws no pictures.
     """
-    real = _make_drawn(env_id, env_kwargs)
+    real = make_drawn_env(env_id, env_kwargs)
     dream = DreamEnv(
         model,
         steps,
@@ -176,7 +191,7 @@ def side_by_side_gif(
     """
     num = max(len(dream_frames), len(real_frames))
     films = [
-        [_label(_shrink(frame), label) for frame in film]
+        _label([_shrink(frame) for frame in film], label)
         for film, label in zip((dream_frames, real_frames), labels, strict=True)
     ]
     joined = [_join([film[min(i, len(film) - 1)] for film in films]) for i in range(num)]
@@ -209,21 +224,13 @@ def write_gif(frames: Sequence[Frame], path: str | Path, *, fps: float = 30.0) -
     return path
 
 
-def _make_drawn(env_id: str, env_kwargs: dict[str, Any] | None) -> gym.Env[Any, Any]:
-    env_kwargs = env_kwargs or {}
-    probe = make_env(env_id, **env_kwargs)
-    modes = probe.metadata.get("render_modes") or []
-    probe.close()
-    if "rgb_array" not in modes:
-        raise ZooError(f"environment {env_id!r} draws no pictures: its render modes are {modes}")
-    return make_env(env_id, **{**env_kwargs, "render_mode": "rgb_array"})
-
-
 def _draw(env: gym.Env[Any, Any]) -> Frame:
+    if env.render_mode != "rgb_array":
+        raise ZooError(
+            f'the environment draws no pictures: make it with render_mode="rgb_array", not {env.render_mode!r}'
+        )
     picture: Any = env.render()
-    if not isinstance(picture, np.ndarray):
-        raise ZooError('the environment draws no pictures: make it with render_mode="rgb_array"')
-    return _shrink(picture)
+    return _shrink(np.asarray(picture, dtype=np.uint8))
 
 
 def _shrink(frame: Frame) -> Frame:
@@ -232,17 +239,16 @@ def _shrink(frame: Frame) -> Frame:
     if scale >= 1:
         return frame
     size = (round(width * scale), round(height * scale))
-    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
+    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BOX))
 
 
-def _label(frame: Frame, text: str) -> Frame:
-    """Returns the frame under a white strip with the text in its middle."""
-    strip = Image.new("RGB", (frame.shape[1], _STRIP), "white")
-    place = (frame.shape[1] / 2, _STRIP / 2)
-    ImageDraw.Draw(strip).text(
-        place, text, fill="black", font=ImageFont.load_default(_FONT_SIZE), anchor="mm"
-    )
-    return np.concatenate([np.asarray(strip), frame])
+def _label(frames: Sequence[Frame], text: str) -> list[Frame]:
+    """Returns the frames under a white strip with the text in its middle."""
+    width = frames[0].shape[1]
+    strip = Image.new("RGB", (width, _STRIP), "white")
+    font = ImageFont.load_default(_FONT_SIZE)
+    ImageDraw.Draw(strip).text((width / 2, _STRIP / 2), text, fill="black", font=font, anchor="mm")
+    return [np.concatenate([np.asarray(strip), frame]) for frame in frames]
 
 
 def _join(panels: Sequence[Frame]) -> Frame:
@@ -257,9 +263,11 @@ def _join(panels: Sequence[Frame]) -> Frame:
 
 
 def _encode(frames: Sequence[Frame], fps: float) -> bytes:
+    """Returns the bytes of a GIF; one palette for all frames is quick to apply and keeps what stands still small."""
+    sample = frames[:: math.ceil(len(frames) / _PALETTE_FRAMES)]
+    palette = Image.fromarray(np.concatenate(sample)).quantize(256)
+    first, *rest = (Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames)
+    milliseconds = max(20, round(100 / fps) * 10)  # GIFs count in hundredths; viewers slow down what is faster
     file = io.BytesIO()
-    milliseconds = max(
-        20, round(100 / fps) * 10
-    )  # GIFs count in hundredths; viewers slow down what is faster
-    iio.imwrite(file, list(frames), extension=".gif", plugin="pillow", duration=milliseconds, loop=0)
+    first.save(file, format="GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0)
     return file.getvalue()

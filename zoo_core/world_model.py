@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from zoo_core import checkpoint, seeding, spaces
 from zoo_core.config import build_config, config_from_json, config_to_json
-from zoo_core.errors import Undecodable, ZooError
+from zoo_core.errors import CheckpointError, Undecodable, ZooError
 
 if TYPE_CHECKING:
     from zoo_core.replay import Replay
@@ -80,7 +80,8 @@ class WorldModel(nn.Module, ABC):
     @property
     def device(self) -> torch.device:
         """The device of weights and states."""
-        return self._anchor.device  # type: ignore[union-attr,return-value]
+        anchor: Tensor = self._anchor  # type: ignore[assignment]
+        return anchor.device
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
@@ -94,8 +95,8 @@ class WorldModel(nn.Module, ABC):
     ) -> dict[str, float]:
         """Learns from all experience so far; fitting again to the same data changes little.
 
-        The default samples batches and calls `update`, `config.num_updates` times. A model with another procedure (counts,
-        least squares, early stopping) overrides it and calls `remember` first.
+        The default samples batches and calls `update`, `config.num_updates` times. A model with another procedure
+        (counts, least squares, early stopping) overrides it and calls `remember` first.
 
         Args:
             replay: all real experience.
@@ -172,8 +173,8 @@ class WorldModel(nn.Module, ABC):
             state: belief of B rows.
             action: `[B, ...]` int64 from 0, or float32 in the environment's units.
             rng: source of randomness; what it draws depends on B alone, so rows never disturb each other.
-            temperature: 1 samples the model's distribution, 0 takes its expectation; τ between divides logits and scales
-                deviations by √τ.
+            temperature: 1 samples the model's distribution, 0 takes its expectation; τ between divides logits and
+                scales deviations by √τ.
             uncertainty: fill `ModelStep.uncertainty`.
         """
 
@@ -184,8 +185,7 @@ class WorldModel(nn.Module, ABC):
             Undecodable: the model has no notion of observations (a value-equivalent model).
         """
         raise Undecodable(
-            f"{type(self).__name__} cannot decode observations; "
-            'use observation="latent" for dreams and latent policies'
+            f'{type(self).__name__} cannot decode observations; use observation="latent" for dreams and latent policies'
         )
 
     def features(self, state: State) -> Tensor:
@@ -200,14 +200,13 @@ class WorldModel(nn.Module, ABC):
         """
         if self.starts is None:
             raise ZooError(
-                f"{type(self).__name__} has not seen an episode begin: call fit(replay, rng=...) first, or give the dream starts="
+                f"{type(self).__name__} has not seen an episode begin: call fit(replay, rng=...) first, or give the "
+                "dream starts="
             )
         pool = len(optree.tree_leaves(self.starts)[0])
         rows = torch.randint(pool, (num,), generator=rng, device=rng.device).cpu().numpy()
         obs = spaces.index(self.observation_space, self.starts, rows)
-        return self.observe(
-            None, None, spaces.to_tensor(self.observation_space, obs, self.device), None, rng=rng
-        )
+        return self.observe(None, None, spaces.to_tensor(self.observation_space, obs, self.device), None, rng=rng)
 
     def legal_actions(self, state: State) -> Tensor | None:
         """Returns a bool mask `[B, A]`, true where the action is allowed, or None if all always are."""
@@ -257,9 +256,7 @@ class WorldModel(nn.Module, ABC):
         }
         tensors = checkpoint.add_prefix(dict(self.state_dict()), "weights/")
         leaves = [] if self.starts is None else optree.tree_leaves(self.starts)
-        tensors |= {
-            f"starts/{i}": torch.from_numpy(np.ascontiguousarray(leaf)) for i, leaf in enumerate(leaves)
-        }
+        tensors |= {f"starts/{i}": torch.from_numpy(np.ascontiguousarray(leaf)) for i, leaf in enumerate(leaves)}
         return description, tensors
 
     @classmethod
@@ -274,12 +271,10 @@ class WorldModel(nn.Module, ABC):
         """Builds the model from what `to_file` returned."""
         written_by = description["class"]
         if written_by != f"{cls.__module__}:{cls.__qualname__}":
-            raise checkpoint.CheckpointError(
-                f"the file holds a {written_by}, not a {cls.__module__}:{cls.__qualname__}"
-            )
+            raise CheckpointError(f"the file holds a {written_by}, not a {cls.__module__}:{cls.__qualname__}")
         observation_space = spaces.space_from_json(description["observation_space"])
         action_space = spaces.space_from_json(description["action_space"])
-        config = None
+        config: Any = None
         if cls.config_class:
             config = config_from_json(cls.config_class, description["config"], overrides=overrides)
         model = cls(observation_space, action_space, config, seed=description["seed"])
@@ -311,9 +306,7 @@ def load_model(path: str | Path, device: str | torch.device = "auto", **override
     header, tensors = checkpoint.read_archive(path)
     description = header.get("world_model")
     if description is None:
-        raise checkpoint.CheckpointError(
-            f"{path} holds no world model (it is of kind {header.get('kind')!r})"
-        )
+        raise CheckpointError(f"{path} holds no world model (it is of kind {header.get('kind')!r})")
     if header["kind"] == "agent":
         tensors = checkpoint.with_prefix(tensors, "world_model/")
     model_class: type[WorldModel] = find_class("model", description["class"])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from benchmarks.results import Bar, Control, Run
 
@@ -17,12 +16,9 @@ CASES = {  # name: module with `measure() -> Measured`
 }
 
 
-@dataclass(frozen=True)
-class Measured:
-    """The part of a result that a case measures; see `benchmarks.results.write_result`."""
+class Measured(NamedTuple):
+    """The part of a result that a case measures, with one torch thread; see `benchmarks.results.write_result`."""
 
     bar: Bar | None
     runs: Sequence[Run]
     controls: Sequence[Control] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    threads: int | None = None

@@ -11,6 +11,7 @@ import zoo_core
 from zoo_ensemble.world_model import Ensemble
 
 ENV = "Pendulum-v1"
+CONFIG = {"num_members": 5, "num_elites": 5, "num_layers": 4, "hidden": 200}
 REAL_STEPS = 1_000
 UPDATES = 200
 
@@ -20,7 +21,7 @@ def pendulum_ensemble() -> Ensemble:
     """Returns the model; a short fit is enough, since its speed does not depend on its weights."""
     env = gym.make(ENV)
     replay = zoo_core.Replay.collect(env, steps=REAL_STEPS, seed=0)
-    model = zoo_core.make_model("ensemble", env.observation_space, env.action_space, seed=0, device="cpu")
+    model = zoo_core.make_model("ensemble", env.observation_space, env.action_space, CONFIG, seed=0, device="cpu")
     assert isinstance(model, Ensemble)
     model.fit(replay, rng=zoo_core.rng(0), max_updates=UPDATES)
     return model

@@ -6,41 +6,38 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-Times = NDArray[np.float64]
 BLOCK_S = 0.05  # seconds that one thing runs before the next takes its turn
 
 
-def take_turns(
-    functions: Mapping[str, Callable[[], object]], *, rounds: int = 60, block_s: float = BLOCK_S
-) -> dict[str, Times]:
+def fastest(
+    functions: Mapping[str, Callable[[], object]], *, rounds: int, block_s: float = BLOCK_S
+) -> dict[str, float]:
     """Calls each function for about `block_s` seconds, all of them in turn, `rounds` times.
 
     Returns:
-        Seconds a call of each function, `[rounds]`. Quotients of one round compare like with like.
+        Seconds that a call of each function took in its fastest round: what else runs on the machine can only add to it.
     """
     calls = {name: _calls_in(function, block_s) for name, function in functions.items()}
-    times: dict[str, list[float]] = {name: [] for name in functions}
+    best = dict.fromkeys(functions, float("inf"))
     for _ in range(rounds):
         for name, function in functions.items():
             begun = time.perf_counter()
             for _ in range(calls[name]):
                 function()
-            times[name].append((time.perf_counter() - begun) / calls[name])
-    return {name: np.array(values) for name, values in times.items()}
+            best[name] = min(best[name], (time.perf_counter() - begun) / calls[name])
+    return best
 
 
-def ratio(times: Times, floor: Times) -> float:
-    """Returns the median over rounds of how many times longer a call took than one of the floor."""
-    return float(np.median(times / floor))
+def times(num: int, function: Callable[[], object]) -> Callable[[], None]:
+    """Returns a function that calls another one `num` times."""
 
+    def repeat() -> None:
+        for _ in range(num):
+            function()
 
-def median_us(times: Times) -> float:
-    """Returns the median time of a call in microseconds."""
-    return float(np.median(times) * 1e6)
+    return repeat
 
 
 @contextmanager
@@ -61,4 +58,4 @@ def _calls_in(function: Callable[[], object], seconds: float) -> int:
     while time.perf_counter() - begun < seconds:
         function()
         calls += 1
-    return max(1, calls)
+    return calls

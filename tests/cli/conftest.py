@@ -10,7 +10,9 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import gymnasium as gym
 import pytest
+from gymnasium.envs.classic_control import PendulumEnv
 
 import zoo_core
 from zoo_core.cli import main
@@ -26,7 +28,7 @@ def zoo_register(registry):
     agent = "zoo_fake_lab.agent:LabAgent"
     registry.register(
         AgentSpec("lab", agent, summary="acts at random", config="zoo_fake_lab.agent:LabConfig",
-                  paper="Doe 1999", observation_spaces=("Box",), action_spaces=("Box",))
+                  paper="in no paper", observation_spaces=("Box",), action_spaces=("Box",))
     )
     registry.register(AgentSpec("lost", "zoo_fake_lab.nowhere:Agent", summary="cannot be imported"))
     fakes = "zoo_core.testing.fakes"
@@ -40,7 +42,7 @@ def zoo_register(registry):
     registry.register(CommandSpec("absent", "zoo_fake_lab.nowhere:command", summary="Cannot be imported."))
 """
 
-AGENT = '''
+AGENT = """
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -109,7 +111,7 @@ class LabAgent(Agent):
 
     def load_file(self, data, tensors):
         pass
-'''
+"""
 
 COMMANDS = """
 import typer
@@ -186,6 +188,20 @@ def zoo(capfd):
         return Outcome(code, *capfd.readouterr())
 
     return run
+
+
+class PlainPendulum(PendulumEnv):
+    """A pendulum without pictures."""
+
+    metadata = {"render_modes": []}  # noqa: RUF012
+
+
+@pytest.fixture
+def plain():
+    """Registers an environment like Pendulum-v1 that draws no pictures."""
+    gym.register("Plain-v0", PlainPendulum, max_episode_steps=200)
+    yield "Plain-v0"
+    del gym.registry["Plain-v0"]
 
 
 def fitted(model_id: str, env_id: str, path: Path, steps: int = 300) -> Path:

@@ -85,7 +85,7 @@ def test_info_shows_paper_settings_and_presets(zoo):
     shown = zoo("info lost --json")
     assert shown.code == 0  # the class is not imported for it
     shown = zoo("info lab").out
-    assert "paper               Doe 1999" in shown
+    assert "paper               in no paper" in shown
     assert "  gain: float = 1.0\n      of the action, in (0, 2]\n" in shown
     assert "  big: hidden=[256, 256], gain=2.0\n" in shown
 

@@ -60,9 +60,7 @@ class ZooGroup(TyperGroup):
         raise UnknownNameError(f"unknown command {name!r}{did_you_mean(name, self.list_commands(ctx))}")
 
 
-app = typer.Typer(
-    cls=ZooGroup, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
-)
+app = typer.Typer(cls=ZooGroup, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
 app.command("plugins")(catalogue.plugins)
 app.command("list")(catalogue.list_)
 app.command("info")(catalogue.info)
@@ -132,6 +130,8 @@ def _usage(error: Any) -> str:
         known = [name for name in options if name.startswith("--")]
         return f"{command} has no option {error.option_name}{did_you_mean(error.option_name, known)}"
     text = " ".join(error.format_message().split()).rstrip(".")
+    if hasattr(error.__cause__, "errors"):  # of pydantic, which checks values for typer
+        text += f", got {error.__cause__.errors()[0]['input']!r}"
     return f"{text[:1].lower()}{text[1:]}; see {command} --help"
 
 

@@ -12,7 +12,7 @@ import typer
 from zoo_core.cli import describe
 from zoo_core.cli.output import AsJson, print_json, print_table
 from zoo_core.errors import PluginLoadError, UnknownNameError, did_you_mean
-from zoo_core.plugins import load_plugins, registry, specs
+from zoo_core.plugins import load_plugins
 
 _WIDTH = 100  # characters of a paragraph
 
@@ -23,10 +23,7 @@ def plugins(as_json: AsJson = False) -> None:
     if as_json:
         print_json(described)
         return
-    rows = [
-        (p["name"], f"{p['distribution']} {p['version']}", ", ".join(p["provides"]))
-        for p in described["plugins"]
-    ]
+    rows = [(p["name"], f"{p['distribution']} {p['version']}", ", ".join(p["provides"])) for p in described["plugins"]]
     print_table([("PLUGIN", "DISTRIBUTION", "PROVIDES"), *rows])
     for broken in described["broken"]:
         typer.echo("broken: " + " ".join(broken["cause"].split()))
@@ -37,9 +34,7 @@ def plugins(as_json: AsJson = False) -> None:
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[agents|models|planners|envs]", help="What to list; without it all but environments."
-        ),
+        typer.Argument(metavar="[agents|models|planners|envs]", help="What to list; without it all but environments."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -57,7 +52,7 @@ def list_(
 
 
 def info(
-    name: Annotated[str, typer.Argument(help="An agent, a world model, a planner or an environment.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An agent, a world model, a planner or an environment.")],
     as_json: AsJson = False,
 ) -> None:
     """Show all about one agent, world model, planner or environment: its paper, spaces, settings and presets."""
@@ -81,7 +76,7 @@ def _plural(kind: str) -> str:
 
 def _entries(plural: str) -> list[dict[str, Any]]:
     if plural != "envs":
-        return [describe.describe_spec(spec) for spec in specs(describe.KINDS[plural])]
+        return [describe.describe_spec(spec) for spec in describe.component_specs(plural)]
     entries, failures = describe.describe_envs()
     for failure in failures:
         typer.echo(f"broken: {failure}", err=True)
@@ -91,7 +86,7 @@ def _entries(plural: str) -> list[dict[str, Any]]:
 def _heads(plural: str) -> tuple[str, ...]:
     if plural == "envs":
         return ("ENVIRONMENT", "STEPS", "MODULE")
-    return (describe.KINDS[plural].upper(), "OBSERVATIONS", "ACTIONS", "PLUGIN", "SUMMARY")
+    return (describe.KINDS[plural].kind.upper(), "OBSERVATIONS", "ACTIONS", "PLUGIN", "SUMMARY")
 
 
 def _row(plural: str, entry: dict[str, Any]) -> tuple[str, ...]:
@@ -103,7 +98,8 @@ def _row(plural: str, entry: dict[str, Any]) -> tuple[str, ...]:
 
 def _look_up(name: str) -> list[dict[str, Any]]:
     """Returns all that is called `name`, of whatever kind."""
-    if found := [spec for kind in describe.KINDS.values() for spec in specs(kind) if spec.id == name]:
+    components = [spec for plural in describe.KINDS for spec in describe.component_specs(plural)]
+    if found := [spec for spec in components if spec.id == name]:
         return [describe.describe_component(spec) for spec in found]
     for failure in load_plugins().failures:
         if failure.provides(name):
@@ -111,8 +107,8 @@ def _look_up(name: str) -> list[dict[str, Any]]:
     envs = [entry["id"] for entry in describe.describe_envs()[0]]
     if name in gym.registry or ":" in name:
         return [describe.describe_env(name)]
-    known = [spec.id for spec in registry() if spec.kind in describe.KINDS.values()]
-    raise UnknownNameError(f"nothing is called {name!r}{did_you_mean(name, [*known, *envs])}")
+    known = [*(spec.id for spec in components), *envs]
+    raise UnknownNameError(f"nothing is called {name!r}{did_you_mean(name, known)}")
 
 
 def _print_component(entry: dict[str, Any]) -> None:
@@ -124,9 +120,7 @@ def _print_component(entry: dict[str, Any]) -> None:
         default = "(required)" if setting["required"] else f"= {_setting(setting['default'])}"
         typer.echo(f"  {setting['name']}: {setting['type']} {default}")
         if setting["comment"]:
-            typer.echo(
-                textwrap.fill(setting["comment"], _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
-            )
+            typer.echo(textwrap.fill(setting["comment"], _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6))
     if entry["presets"]:
         typer.echo("\npresets, chosen by --preset name")
     for preset, values in entry["presets"].items():
@@ -139,9 +133,7 @@ def _print_env(entry: dict[str, Any]) -> None:
 
 
 def _print_facts(facts: dict[str, Any]) -> None:
-    rows = [
-        (key.replace("_", " "), _text(value)) for key, value in facts.items() if value not in (None, "", [])
-    ]
+    rows = [(key.replace("_", " "), _text(value)) for key, value in facts.items() if value not in (None, "", [])]
     print_table(rows, indent=2)
 
 

@@ -15,19 +15,24 @@ import gymnasium as gym
 from zoo_core.config import config_to_json
 from zoo_core.errors import ConfigError, PluginLoadError
 from zoo_core.plugins import (
+    AgentSpec,
     ComponentSpec,
-    check_spaces,
+    PlannerSpec,
+    WorldModelSpec,
     env_namespaces,
     import_env_namespace,
     load_object,
     load_plugins,
     make_env,
     registry,
-    specs,
 )
-from zoo_core.plugins.lookup import Kind
 
-KINDS: dict[str, Kind] = {"agents": "agent", "models": "model", "planners": "planner"}
+KINDS: dict[str, type[ComponentSpec]] = {"agents": AgentSpec, "models": WorldModelSpec, "planners": PlannerSpec}
+
+
+def component_specs(plural: str) -> tuple[ComponentSpec, ...]:
+    """Returns all specs of "agents", "models" or "planners", sorted by id."""
+    return registry().all(KINDS[plural])
 
 
 def describe_plugins() -> dict[str, list[Any]]:
@@ -66,9 +71,7 @@ def describe_component(spec: ComponentSpec) -> dict[str, Any]:
     return {
         **describe_spec(spec),
         "settings": [] if config_class is None else describe_config(config_class),
-        "presets": {
-            name: _plain(dict(preset)) for name, preset in getattr(config_class, "presets", {}).items()
-        },
+        "presets": {name: _plain(dict(preset)) for name, preset in getattr(config_class, "presets", {}).items()},
     }
 
 
@@ -108,9 +111,7 @@ def describe_envs() -> tuple[list[dict[str, Any]], list[str]]:
         key = (spec.namespace, spec.name)
         if key not in newest or (spec.version or 0) > (newest[key].version or 0):
             newest[key] = spec
-    return [
-        _describe_env_spec(newest[key]) for key in sorted(newest, key=lambda k: (k[0] or "", k[1]))
-    ], failures
+    return [_describe_env_spec(newest[key]) for key in sorted(newest, key=lambda k: (k[0] or "", k[1]))], failures
 
 
 def describe_env(env_id: str) -> dict[str, Any]:
@@ -122,11 +123,10 @@ def describe_env(env_id: str) -> dict[str, Any]:
     env = make_env(env_id)
     try:
         assert env.spec is not None, "made by id"
+        spaces = env.observation_space, env.action_space
         takers = {
-            plural: [
-                spec.id for spec in specs(kind) if spec.supports(env.observation_space, env.action_space)
-            ]
-            for plural, kind in (("agents", "agent"), ("models", "model"))
+            plural: [spec.id for spec in component_specs(plural) if spec.supports(*spaces)]
+            for plural in ("agents", "models")
         }
         return {
             "kind": "env",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +10,7 @@ import typer
 from zoo_core.cli import options
 from zoo_core.cli.learning import command_line, learn, run_name
 from zoo_core.cli.output import AsJson, print_json
-from zoo_core.cli.reality import Reality, check_gif, check_spaces, find_reality
+from zoo_core.cli.reality import Reality, check_spaces, check_video, find_reality
 from zoo_core.config import parse_settings
 from zoo_core.errors import CheckpointError, ZooError
 
@@ -25,9 +24,7 @@ def dream(
     context: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory, or the file of a model.")],
     algorithm: Annotated[str, typer.Option("--algo", help="PPO, A2C, DQN, SAC, TD3 or DDPG.")],
-    steps: Annotated[
-        int, typer.Option("--timesteps", "--steps", min=1, help="Dream steps to learn for.")
-    ] = 100_000,
+    steps: Annotated[int, typer.Option("--timesteps", "--steps", min=1, help="Dream steps to learn for.")] = 100_000,
     num_envs: Annotated[int, typer.Option("--num-envs", "--n-envs", min=1, help="Dreams at once.")] = 256,
     horizon: Annotated[int, typer.Option("--horizon", min=1, help="Steps of a dream.")] = 200,
     temperature: Annotated[
@@ -58,20 +55,19 @@ def dream(
     Example: zoo dream runs/dream-sac-Pendulum-v1-0-1 --algo PPO --timesteps 200000 --set gamma=0.95
     """
     from zoo_core.cli import learners
-    from zoo_core.dream import DreamVecEnv
+    from zoo_core.cli.dream_world import DreamWorld
     from zoo_core.plugins import spec_of
     from zoo_core.rundir import RunDirectory, versions
 
     sb3_class = learners.find_algorithm(algorithm)
     checked = learners.check_settings(sb3_class, parse_settings(settings or ()))
-    check_gif(video)
     opened = RunDirectory.open(source).record
     model = _load_model(source, opened, options.check_device(device))
     learners.check_action_space(sb3_class, model.action_space)
-    reality = _find_reality(model, opened, env, env_kwargs)
-    world: dict[str, Any] = {"horizon": horizon, "temperature": temperature, "observation": observation}
+    world = DreamWorld(model, _find_reality(model, opened, env, env_kwargs), horizon, temperature, observation)
+    check_video(video, world.reality)
     with options.user_input():
-        dreams = DreamVecEnv(model, num_envs, seed=seed, **world)
+        dreams = world.dreams(num_envs, seed)
     learner, arguments = learners.make_learner(
         sb3_class, dreams, checked, timesteps=steps, seed=seed, device=device, verbose=int(verbose and not as_json)
     )
@@ -82,33 +78,31 @@ def dream(
         "algorithm": sb3_class.__name__,
         "policy": f"sb3_{name}.zip",
         "model": {"path": str(source), "class": type(model).__name__},
-        "env": reality and {"id": reality.env_id, "kwargs": reality.kwargs},
-        "dream": {"num_envs": num_envs, **world},
+        "env": world.reality and {"id": world.reality.env_id, "kwargs": world.reality.kwargs},
+        "dream": {"num_envs": num_envs, **world.settings()},
         "config": learners.describe_arguments(arguments),
         "seed": seed,
         "steps": steps,
         "device": str(learner.device),
         "versions": versions(spec_of(type(model), "model")),
     }
-    run = RunDirectory.create(run_name(name, "in", source.resolve().name.removesuffix(".zip"), seed), record, out=out)
+    place = source.resolve().name.removesuffix(".zip")
+    run = RunDirectory.create(run_name(name, "in", place, seed), record, out=out)
     learn(
         learner,
         steps,
         run,
-        lambda: learner.save(run.path / record["policy"]),
-        log_interval=1 if hasattr(learner, "n_epochs") or sb3_class.__name__ == "A2C" else num_envs,
+        lambda: learner.save(run.path / f"sb3_{name}.zip"),
+        log_interval=learners.log_interval(learner),
         to_screen=verbose and not as_json,
         progress_bar=not (quiet or as_json),
     )
-    results = _evaluate(learner, model, reality, eval_episodes, world) if eval_episodes else {}
+    results = world.evaluate(learner, eval_episodes) if eval_episodes else {}
     if video is not None:
-        _film(learner, model, reality, video, world)
-    run.update(
-        status="finished",
-        held_fraction=dreams.imagination.held_fraction,
-        result={where: result.to_json() for where, result in results.items()},
-        video=video and str(video),
-    )
+        world.film(learner, video)
+    outcome = {where: result.to_json() for where, result in results.items()}
+    held_fraction = dreams.imagination.held_fraction
+    run.update(status="finished", held_fraction=held_fraction, result=outcome, video=video and str(video))
     if as_json:
         print_json({"run": str(run.path), **run.record})
     else:
@@ -138,51 +132,9 @@ def _find_reality(
     except ZooError as error:
         if env is not None:
             raise
-        warnings.warn(f"the policy will not be taken to reality: {error}", stacklevel=1)
+        typer.echo(f"warning: the policy will not be taken to reality: {error}", err=True)
         return None
     return reality
-
-
-def _evaluate(
-    learner: Any, model: WorldModel, reality: Reality | None, episodes: int, world: dict[str, Any]
-) -> dict[str, EvaluationResult]:
-    """Evaluates in fresh dreams and, where there is one, in reality."""
-    from zoo_core.acting import as_vec_env
-    from zoo_core.dream import DreamVecEnv, LatentVecEnv
-    from zoo_core.evaluation import MAX_ENVS, evaluate
-
-    num_envs = min(episodes, MAX_ENVS)
-    results = {"dream": evaluate(learner, DreamVecEnv(model, num_envs, **world), episodes=episodes)}
-    if reality is not None:
-        env = as_vec_env(reality.env_id, env_kwargs=reality.kwargs, num_envs=num_envs)
-        acting = LatentVecEnv(env, model) if world["observation"] == "latent" else env
-        results["reality"] = evaluate(learner, acting, episodes=episodes)
-        env.close()
-    return results
-
-
-def _film(
-    learner: Any, model: WorldModel, reality: Reality | None, video: Path, world: dict[str, Any]
-) -> None:
-    from zoo_core.dream import DreamEnv
-    from zoo_core.evaluation import EVALUATION_SEED
-    from zoo_core.video import dream_and_reality, record_gif, side_by_side_gif
-
-    if reality is None:
-        record_gif(learner, DreamEnv(model, render_mode="rgb_array", **world), video, seed=EVALUATION_SEED)
-        return
-    dreamed, happened = dream_and_reality(
-        learner,
-        model,
-        reality.env_id,
-        steps=world["horizon"],
-        seed=EVALUATION_SEED,
-        env_kwargs=reality.kwargs,
-        observation=world["observation"],
-        temperature=world["temperature"],
-    )
-    labels = (f"dream {dreamed.episode_return:.1f}", f"reality {happened.episode_return:.1f}")
-    side_by_side_gif(dreamed.frames, happened.frames, video, labels, fps=happened.fps)
 
 
 def _print(run: RunDirectory, results: dict[str, EvaluationResult]) -> None:
@@ -197,4 +149,6 @@ def _print(run: RunDirectory, results: dict[str, EvaluationResult]) -> None:
         typer.echo(f"{place}: {result}")
     if record["video"]:
         typer.echo(f"film in {record['video']}")
-    typer.echo(f"saved in {run.path}; load the policy with {record['algorithm']}.load({str(run.path / record['policy'])!r})")
+    typer.echo(
+        f"saved in {run.path}; load the policy with {record['algorithm']}.load({str(run.path / record['policy'])!r})"
+    )

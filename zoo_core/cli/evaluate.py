@@ -9,16 +9,18 @@ import typer
 
 from zoo_core.cli import options
 from zoo_core.cli.output import AsJson, print_json
-from zoo_core.cli.reality import check_gif, check_spaces, find_reality
+from zoo_core.cli.reality import check_spaces, check_video, find_reality
 from zoo_core.errors import CheckpointError, ConfigError
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run directory, or the file of an agent.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory, or the file of an agent.")],
     episodes: Annotated[int, typer.Option("--episodes", min=1, help="Episodes to run.")] = 20,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", min=0, help="Of the first episode; by default the same for all runs, so that they compare."),
+        typer.Option(
+            "--seed", min=0, help="Of the first episode; by default the same for all runs, so that they compare."
+        ),
     ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic/--stochastic", help="Take the best action, or a sample.")
@@ -37,7 +39,6 @@ def evaluate(
     from zoo_core.evaluation import EVALUATION_SEED, evaluate as run_episodes
     from zoo_core.rundir import RunDirectory
 
-    check_gif(video)
     record = RunDirectory.open(run).record
     if record.get("kind") == "dream":
         algorithm, policy = record["algorithm"], record["policy"]
@@ -48,6 +49,7 @@ def evaluate(
     if reality is None:
         raise ConfigError(f"{run} names no environment: say which with --env ID")
     check_spaces(agent, reality)
+    check_video(video, reality)
     env_id, arguments = reality
     first = EVALUATION_SEED if seed is None else seed
     if video is not None:

@@ -11,6 +11,7 @@ import stable_baselines3
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from zoo_core.config import check_range, config_to_json
@@ -137,6 +138,11 @@ def make_learner(
     except (ValueError, TypeError, AssertionError) as error:
         raise ConfigError(f"{algorithm.__name__}: {error}") from error
     return learner, arguments
+
+
+def log_interval(learner: BaseAlgorithm) -> int:
+    """Returns how often `learn` shall log: after every rollout, or after as many episodes as there are dreams."""
+    return 1 if isinstance(learner, OnPolicyAlgorithm) else learner.n_envs
 
 
 def describe_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The middle of `zoo train` and `zoo dream`: learning, with its log in the run directory, and what follows an end of it."""
+"""What `zoo train` and `zoo dream` share: learning that is logged, saved, and may be interrupted."""
 
 from __future__ import annotations
 

@@ -15,9 +15,7 @@ from zoo_core.errors import ConfigError, ZooError
 
 Settings = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="A setting; dots reach into components. May be repeated."
-    ),
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting; dots reach into components. May be repeated."),
 ]
 EnvKwargs = Annotated[
     list[str] | None,
@@ -52,9 +50,7 @@ def parse_env_kwargs(texts: Sequence[str] | None) -> dict[str, Any]:
             try:
                 kwargs |= json.loads(text)
             except ValueError as error:
-                raise ConfigError(
-                    f"--env-kwargs takes key=value or a JSON object, got {text!r}: {error}"
-                ) from error
+                raise ConfigError(f"--env-kwargs takes key=value or a JSON object, got {text!r}: {error}") from error
         else:
             kwargs |= parse_settings([text])
     return kwargs

@@ -59,11 +59,18 @@ def check_spaces(learned: Any, reality: Reality) -> None:
             )
 
 
-def check_gif(video: Path | None) -> None:
-    """Checks the name of a film before long work begins.
+def check_video(video: Path | None, reality: Reality | None) -> None:
+    """Checks that a film can be made, before long work begins.
 
     Raises:
-        ConfigError: It is not that of a GIF.
+        ConfigError: Its name is not that of a GIF.
+        ZooError: The environment draws no pictures.
     """
-    if video is not None and video.suffix != ".gif":
+    if video is None:
+        return
+    if video.suffix != ".gif":
         raise ConfigError(f"--video writes a GIF: name a file that ends in .gif, got {str(video)!r}")
+    if reality is not None:
+        from zoo_core.video import make_drawn_env
+
+        make_drawn_env(reality.env_id, reality.kwargs).close()

@@ -14,7 +14,7 @@ from zoo_core.config import config_to_json, parse_settings
 
 def train(
     context: typer.Context,
-    agent: Annotated[str, typer.Argument(help="As `zoo list agents` prints it.")],
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="As `zoo list agents` prints it.")],
     env: Annotated[str, typer.Option("--env", help="Id of the environment, as `zoo list envs` prints it.")],
     env_kwargs: options.EnvKwargs = None,
     num_envs: Annotated[int, typer.Option("--n-envs", min=1, help="Copies of the environment.")] = 1,

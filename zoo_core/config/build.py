@@ -37,9 +37,7 @@ def build_config(
     owner = owner or config_class.__name__
     if isinstance(value, config_class):
         if preset is not None:
-            raise ConfigError(
-                f"{owner}: give a preset or a complete config, not both; got preset={preset!r} too"
-            )
+            raise ConfigError(f"{owner}: give a preset or a complete config, not both; got preset={preset!r} too")
         return value
     if value is None:
         value = {}
@@ -71,9 +69,7 @@ def preset_values(config_class: type, name: str, *, owner: str = "") -> Mapping[
     """
     presets: Mapping[str, Mapping[str, Any]] = getattr(config_class, "presets", {})
     if name not in presets:
-        raise ConfigError(
-            f"{owner or config_class.__name__}: unknown preset {name!r}{did_you_mean(name, presets)}"
-        )
+        raise ConfigError(f"{owner or config_class.__name__}: unknown preset {name!r}{did_you_mean(name, presets)}")
     return presets[name]
 
 

@@ -88,9 +88,7 @@ def _to_json(value: object, name: str) -> Any:
             return {"function": reference}
         where = getattr(value, "__qualname__", type(value).__qualname__)
         return {"function": None, "repr": f"{value.__module__}:{where}"}
-    raise ConfigError(
-        f"{name} cannot be written to a file: JSON has no {type(value).__name__}, got {value!r}"
-    )
+    raise ConfigError(f"{name} cannot be written to a file: JSON has no {type(value).__name__}, got {value!r}")
 
 
 def _from_json(value: Any) -> Any:

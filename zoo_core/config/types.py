@@ -44,9 +44,7 @@ def convert(value: object, annotation: Any) -> Any:
     if origin is Union or origin is types.UnionType:
         return _convert_union(value, get_args(annotation))
     if origin is Literal:
-        return _first(
-            choice for choice in get_args(annotation) if choice == value and type(choice) is type(value)
-        )
+        return _first(choice for choice in get_args(annotation) if choice == value and type(choice) is type(value))
     if origin in (tuple, list, Sequence):
         return _convert_sequence(value, origin, get_args(annotation))
     if origin in (Mapping, dict):

@@ -25,7 +25,10 @@ class DreamEnv(gym.Env[Any, Any]):
         **imagination: see `Imagination`.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 30}
+    metadata: dict[str, Any] = {  # noqa: RUF012 - as Gymnasium declares it
+        "render_modes": ["rgb_array"],
+        "render_fps": 30,
+    }
 
     def __init__(
         self,
@@ -47,9 +50,7 @@ class DreamEnv(gym.Env[Any, Any]):
         """The world model."""
         return self.imagination.model
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begins a dream.
 
         Args:
@@ -59,9 +60,7 @@ class DreamEnv(gym.Env[Any, Any]):
         super().reset(seed=seed)
         obs = self.imagination.reset(seed)
         if options and "start" in options:
-            start = spaces.map_space(
-                self.model.observation_space, lambda _, v: np.asarray(v)[None], options["start"]
-            )
+            start = spaces.map_space(self.model.observation_space, lambda _, v: np.asarray(v)[None], options["start"])
             obs = self.imagination.reset_to(start)
         return self._single(obs), {}
 
@@ -84,9 +83,10 @@ class DreamEnv(gym.Env[Any, Any]):
         """The reward function of a goal-conditioned model; like other environments, other dreams have none."""
         if self.imagination.observation == "latent":
             raise AttributeError("a dream that shows latents has no goals to compute a reward from")
-        return self.model.compute_reward  # type: ignore[return-value]
+        compute: Any = self.model.compute_reward
+        return compute
 
-    def render(self) -> np.ndarray[Any, Any] | None:  # type: ignore[override]
+    def render(self) -> np.ndarray[Any, Any] | None:
         """Returns a picture `[H, W, 3]` of the dream."""
         return None if self.render_mode is None else self._renderer.draw(0)
 

@@ -23,11 +23,12 @@ POOL_SIZE = 512  # starts drawn at a time
 class Starts(Protocol):
     """Where dreams begin: `num` beliefs."""
 
-    def __call__(self, num: int, *, rng: torch.Generator) -> State: ...
+    def __call__(self, num: int, *, rng: torch.Generator) -> State:
+        """Returns the beliefs."""
 
 
-# opponent(model, state, *, rng) -> actions [B], for the player who moves; of rows where the dreamer is to move, or where
-# the game is over, any action will do
+# opponent(model, state, *, rng) -> actions [B], for the player who moves; of rows where the dreamer is to move, or
+# where the game is over, any action will do
 Opponent = Callable[..., Tensor]
 _ACTION_SPACES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
@@ -39,7 +40,8 @@ class DreamStep(NamedTuple):
         obs: `[B, ...]` in the layout of the dream's observation space.
         reward: `[B]` float32, penalties subtracted.
         terminated: `[B]` bool, sampled from the model's termination.
-        truncated: `[B]` bool, the horizon was reached or the model became too uncertain; never together with terminated.
+        truncated: `[B]` bool, the horizon was reached or the model became too uncertain; never together with
+            terminated.
         uncertain: `[B]` bool, those that ended because the model became too uncertain; None if that is not watched.
     """
 
@@ -53,7 +55,8 @@ class DreamStep(NamedTuple):
 class Imagination:
     """B dreams that are stepped together; a dream that ended begins again when `restart` is called for its row.
 
-    Rows are independent: what one does never moves another. Randomness of a step depends on B alone, and starts are drawn in
+    Rows are independent: what one does never moves another. Randomness of a step depends on B alone, and starts are
+        drawn in
     pools that are indexed by row and episode.
 
     Args:
@@ -66,10 +69,12 @@ class Imagination:
         uncertainty_penalty: times the epistemic uncertainty, subtracted from the reward (MOPO, Yu et al. 2020,
             arXiv:2005.13239).
         max_uncertainty: epistemic uncertainty above which a dream ends; None never ends it for that.
-        on_uncertain: "truncate" it, or "terminate" it with `uncertain_reward` (MOReL, Kidambi et al. 2020, arXiv:2005.05951).
+        on_uncertain: "truncate" it, or "terminate" it with `uncertain_reward` (MOReL, Kidambi et al. 2020,
+            arXiv:2005.05951).
         uncertain_reward: of the step that is terminated for uncertainty.
         opponent: chooses the other player's actions in a two-player model.
-        seed: of all randomness; the same model, seed, B and device give the same dreams. None draws one (kept in `seed`).
+        seed: of all randomness; the same model, seed, B and device give the same dreams. None draws one (kept in
+            `seed`).
 
     Raises:
         ValueError: an argument is out of range, or a two-player model has no opponent.
@@ -152,17 +157,14 @@ class Imagination:
         space = self.model.observation_space
 
         def check(leaf: Any, value: Any) -> Array:
-            value = np.asarray(value)
-            if value.shape != (self.num_dreams, *leaf.shape):
-                raise ValueError(f"start must have shape {(self.num_dreams, *leaf.shape)}, got {value.shape}")
-            if not np.isfinite(value).all():
+            array = np.asarray(value)
+            if array.shape != (self.num_dreams, *leaf.shape):
+                raise ValueError(f"start must have shape {(self.num_dreams, *leaf.shape)}, got {array.shape}")
+            if not np.isfinite(array).all():
                 raise NonFiniteError("the start given to the dream is NaN or infinite")
-            return value
+            return array
 
-        try:
-            checked = space_tools.map_space(space, check, obs)
-        except (KeyError, IndexError, TypeError) as error:
-            raise ValueError(f"start must be laid out as {space}, got {obs!r}") from error
+        checked = space_tools.map_space(space, check, obs)
         obs = space_tools.to_tensor(space, checked, self.model.device)
         with torch.no_grad():
             self.state = self.model.observe(None, None, obs, None, rng=self._rng)
@@ -179,9 +181,7 @@ class Imagination:
         if (generation == first).all():
             fresh = beliefs.index(self._pool(first), place)
         else:
-            parts = [
-                beliefs.index(self._pool(int(g)), p) for g, p in zip(generation, place[:, None], strict=True)
-            ]
+            parts = [beliefs.index(self._pool(int(g)), p) for g, p in zip(generation, place[:, None], strict=True)]
             fresh = beliefs.stack(parts)
         for old in [g for g in self._pools if g < self._episode.min() // self._pool_episodes]:
             del self._pools[old]
@@ -212,7 +212,7 @@ class Imagination:
                 step, ended = self._let_opponent_move(step, ended)
             self.state = step.state
         obs = self._show(step.state)
-        reward, terminated = self._finite("reward", step.reward), _to_numpy(ended, np.bool_)
+        reward, terminated = self._finite("a reward", step.reward), _to_numpy(ended, np.bool_)
         self.age += 1
         self.steps += self.num_dreams
         if step.held is not None:
@@ -234,7 +234,7 @@ class Imagination:
                 f"{type(self.model).__name__} reports no epistemic uncertainty: leave uncertainty_penalty and "
                 "max_uncertainty out, or take a model that does, such as an ensemble"
             )
-        epistemic = self._finite("epistemic uncertainty", step.uncertainty["epistemic"])
+        epistemic = self._finite("an epistemic uncertainty", step.uncertainty["epistemic"])
         reward = reward - np.float32(self.uncertainty_penalty) * epistemic
         if self.max_uncertainty is None:
             return reward, terminated, None
@@ -263,7 +263,7 @@ class Imagination:
 
     def _sample_end(self, step: beliefs.ModelStep, rng: torch.Generator) -> Tensor:
         """Returns which dreams end `[B]`: sampled, or the likelier at temperature 0."""
-        lowest, highest = step.continues.aminmax()
+        lowest, highest = map(float, step.continues.aminmax())
         if not (lowest >= 0 and highest <= 1):  # NaN is neither
             continues = step.continues.tolist()
             wrong = next(value for value in continues if not 0 <= value <= 1)
@@ -277,7 +277,7 @@ class Imagination:
     def _finite(self, name: str, values: Tensor) -> Array:
         array = _to_numpy(values, np.float32)
         if not np.isfinite(array).all():
-            raise NonFiniteError(f"{type(self.model).__name__} predicted a {name} that is NaN or infinite")
+            raise NonFiniteError(f"{type(self.model).__name__} predicted {name} that is NaN or infinite")
         return array
 
     def _begin(self, seed: int) -> None:
@@ -322,9 +322,7 @@ class Imagination:
                 shown = self.model.features(state)
         for leaf in optree.tree_leaves(shown):
             if leaf.is_floating_point() and not np.isfinite(leaf.cpu().numpy()).all():
-                raise NonFiniteError(
-                    f"{type(self.model).__name__} predicted an observation that is NaN or infinite"
-                )
+                raise NonFiniteError(f"{type(self.model).__name__} predicted an observation that is NaN or infinite")
         if self.observation == "decoded":
             return space_tools.to_numpy(self.model.observation_space, shown)
         return np.array(shown.cpu().numpy(), dtype=np.float32)
@@ -333,19 +331,17 @@ class Imagination:
         space = self.action_space
         actions = np.asarray(actions)
         if actions.shape != (self.num_dreams, *(space.shape or ())):
-            raise ValueError(
-                f"actions must have shape {(self.num_dreams, *(space.shape or ()))}, got {actions.shape}"
-            )
+            raise ValueError(f"actions must have shape {(self.num_dreams, *(space.shape or ()))}, got {actions.shape}")
         if isinstance(space, spaces.Box):
             actions = np.clip(actions, space.low, space.high)
             if not np.isfinite(actions).all():
                 raise NonFiniteError("an action given to the dream is NaN or infinite")
-        else:
-            first, past_last = self._action_range
-            if actions.dtype.kind not in "iub":
-                raise ValueError(f"actions of {space} must be integers, got {actions.dtype}")
-            if (actions < first).any() or (actions >= past_last).any():
-                raise ValueError(f"actions must be in {space}, got {actions.min()} to {actions.max()}")
+            return torch.from_numpy(actions.astype(space.dtype, copy=False)).to(self.model.device)
+        first, past_last = self._action_range
+        if actions.dtype.kind not in "iub":
+            raise ValueError(f"actions of {space} must be integers, got {actions.dtype}")
+        if (actions < first).any() or (actions >= past_last).any():
+            raise ValueError(f"actions must be in {space}, got {actions.min()} to {actions.max()}")
         return space_tools.to_tensor(space, actions, self.model.device)  # type: ignore[no-any-return]
 
 

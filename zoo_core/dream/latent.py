@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -11,8 +12,7 @@ from gymnasium import spaces as gym_spaces
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
-from zoo_core import spaces
-from zoo_core import world_model as beliefs
+from zoo_core import spaces, world_model as beliefs
 from zoo_core.world_model import State, WorldModel
 
 Array = np.ndarray[Any, Any]
@@ -26,7 +26,11 @@ class LatentFilter:
 
     def __init__(self, model: WorldModel, *, seed: int = 0) -> None:
         self.model = model
-        self._rng = beliefs.stream(model, seed, "filter")
+        self.seed(seed)
+
+    def seed(self, seed: int) -> None:
+        """Begins its random stream anew."""
+        self._rng = beliefs.stream(self.model, seed, "filter")
 
     def begin(self, obs: Any) -> State:
         """Returns the beliefs after first observations `[B, ...]`."""
@@ -83,7 +87,8 @@ class LatentPolicy:
         if state is None:
             belief = self._filter.begin(observation)
         else:
-            belief = self._filter.update(*state, observation, episode_start)
+            before, taken = state
+            belief = self._filter.update(before, taken, observation, episode_start)
         action, _ = self._policy.predict(self._filter.features(belief), deterministic=deterministic)
         state = (belief, action)
         return (action if batched[0] else spaces.index(self._filter.model.action_space, action, 0)), state
@@ -104,10 +109,10 @@ class LatentObservation(gym.Wrapper[Any, Any, Any, Any]):
         self._state: State = None
         self.observation_space = latent_space(model)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Resets the environment and the belief."""
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Resets the environment and the belief; a seed seeds both."""
+        if seed is not None:
+            self._filter.seed(seed)
         obs, info = self.env.reset(seed=seed, options=options)
         self._state = self._filter.begin(self._batch(obs))
         return self._filter.features(self._state)[0], info
@@ -119,9 +124,7 @@ class LatentObservation(gym.Wrapper[Any, Any, Any, Any]):
         return self._filter.features(self._state)[0], reward, terminated, truncated, info
 
     def _batch(self, obs: Any) -> Any:
-        return spaces.map_space(
-            self._filter.model.observation_space, lambda _, leaf: np.asarray(leaf)[None], obs
-        )
+        return spaces.map_space(self._filter.model.observation_space, lambda _, leaf: np.asarray(leaf)[None], obs)
 
 
 class LatentVecEnv(VecEnvWrapper):
@@ -143,6 +146,13 @@ class LatentVecEnv(VecEnvWrapper):
         """Resets environments and beliefs."""
         self._state = self._filter.begin(self.venv.reset())
         return self._filter.features(self._state)
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Seeds the next reset of the environments, and the filter."""
+        seeds = self.venv.seed(seed)
+        if seeds[0] is not None:
+            self._filter.seed(seeds[0])
+        return seeds
 
     def step_async(self, actions: Array) -> None:
         """Begins a step."""

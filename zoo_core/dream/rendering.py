@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zoo_core import spaces
-from zoo_core import world_model as beliefs
+from zoo_core import spaces, world_model as beliefs
 from zoo_core.errors import Undecodable, ZooError
 from zoo_core.plugins import make_env
 from zoo_core.simulator import SettableEnv
@@ -50,7 +49,9 @@ class DreamRenderer:
 
 
 class ObservationRenderer:
-    """Draws observations: images as they are, others by the environment `env_id` if its state can be set, else as a plot."""
+    """Draws observations: images as they are, others by the environment `env_id` if its state can be set, else as a
+    plot.
+    """
 
     def __init__(self, observation_space: Any, env_id: str | None) -> None:
         self._space = observation_space
@@ -73,9 +74,7 @@ class ObservationRenderer:
         if self._env is not None:
             self._settable.set_state(self._settable.state_from_observation(obs))
             return np.asarray(self._env.unwrapped.render(), dtype=np.uint8)
-        tensor = spaces.to_tensor(
-            self._space, spaces.map_space(self._space, lambda _, v: np.asarray(v)[None], obs)
-        )
+        tensor = spaces.to_tensor(self._space, spaces.map_space(self._space, lambda _, v: np.asarray(v)[None], obs))
         return _plot(spaces.flatten(self._space, tensor)[0].numpy(), "observation")
 
     def close(self) -> None:
@@ -101,5 +100,6 @@ def _plot(values: Array, title: str) -> Array:
     axes.axhline(0.0, color="black", linewidth=0.8)
     axes.set(title=title, xlabel="dimension", ylabel="value")
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.array(canvas.buffer_rgba(), dtype=np.uint8)[..., :3].copy()
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels: Array = np.array(canvas.buffer_rgba(), dtype=np.uint8)  # type: ignore[no-untyped-call]
+    return pixels[..., :3].copy()

@@ -19,8 +19,8 @@ from zoo_core.world_model import WorldModel, load_model
 class DreamVecEnv(VecEnv):
     """An SB3 VecEnv of `num_envs` dreams.
 
-    Ended dreams begin again at once; `terminal_observation`, `TimeLimit.truncated` and `episode` are in their `info`, as a
-    Monitor would have put them there.
+    Ended dreams begin again at once; `terminal_observation`, `TimeLimit.truncated` and `episode` are in their `info`,
+    as a Monitor would have put them there.
 
     Args:
         model: a world model, or the path of a saved one.
@@ -88,15 +88,21 @@ class DreamVecEnv(VecEnv):
 
     def _fill_infos(self, infos: list[dict[str, Any]], ended: np.ndarray[Any, Any], step: DreamStep) -> None:
         elapsed = round(time.perf_counter() - self._begun, 6)
-        final = spaces.index(self.observation_space, step.obs, ended)
-        for place, i in enumerate(ended.tolist()):
+        ends = zip(
+            ended.tolist(),
+            spaces.unbatch(self.observation_space, spaces.index(self.observation_space, step.obs, ended)),
+            step.truncated[ended].tolist(),
+            self._returns[ended].tolist(),
+            self.imagination.age[ended].tolist(),
+            strict=True,
+        )
+        for i, final, truncated, total, length in ends:
             info = infos[i]
-            info["terminal_observation"] = spaces.index(self.observation_space, final, place)
-            info["TimeLimit.truncated"] = bool(step.truncated[i])
-            if step.truncated[i]:
+            info["terminal_observation"] = final
+            info["TimeLimit.truncated"] = truncated
+            info["episode"] = {"r": total, "l": length, "t": elapsed}
+            if truncated:
                 info["dream/truncation"] = truncation_reason(step, i)
-            length = int(self.imagination.age[i])
-            info["episode"] = {"r": float(self._returns[i]), "l": length, "t": elapsed}
         self._returns[ended] = 0.0
 
     def close(self) -> None:
@@ -128,10 +134,9 @@ class DreamVecEnv(VecEnv):
             masks = self.action_masks()
             return [masks[i] for i in rows]
         if method_name == "compute_reward":
-            return [self.model.compute_reward(*method_args, **method_kwargs) for _ in rows]
-        raise AttributeError(
-            f"dreams have no method {method_name!r}; they have action_masks and compute_reward"
-        )
+            compute: Any = self.model.compute_reward
+            return [compute(*method_args, **method_kwargs) for _ in rows]
+        raise AttributeError(f"dreams have no method {method_name!r}; they have action_masks and compute_reward")
 
     def action_masks(self) -> np.ndarray[Any, Any]:
         """Returns the legal actions of every dream, bool `[B, A]`."""

@@ -94,9 +94,7 @@ def load_plugins(reload: bool = False) -> LoadedPlugins:
     global _loaded, _loading
     with _lock:
         if _loading:
-            raise PluginLoadError(
-                "a plugin asks for the registry while plugins are loaded; do so after import"
-            )
+            raise PluginLoadError("a plugin asks for the registry while plugins are loaded; do so after import")
         if _loaded is None or reload:
             _loading = True
             try:
@@ -132,17 +130,13 @@ def _load_all() -> LoadedPlugins:
             module = _load_one(point, staged)
             registry.merge(staged)
         except Exception as error:
-            failure = PluginFailure(
-                point.name, distribution, version, error, tuple(spec.id for spec in staged)
-            )
+            failure = PluginFailure(point.name, distribution, version, error, tuple(spec.id for spec in staged))
             if os.environ.get("ZOO_STRICT_PLUGINS") == "1":
                 raise PluginLoadError(str(failure)) from error
             failures.append(failure)
         else:
             location = str(Path(module.__file__ or "").parent)
-            plugins.append(
-                PluginInfo(point.name, distribution, version, point.module, tuple(staged), location)
-            )
+            plugins.append(PluginInfo(point.name, distribution, version, point.module, tuple(staged), location))
     return LoadedPlugins(registry, tuple(plugins), tuple(failures), tuple(disabled))
 
 
@@ -157,9 +151,7 @@ def _load_one(point: EntryPoint, staged: Registry) -> ModuleType:
     except pluggy.PluginValidationError as error:
         raise PluginLoadError(f"{error}; the hook is zoo_register(registry)") from error
     if not manager.hook.zoo_register.get_hookimpls():
-        raise PluginLoadError(
-            f"{point.module} has no hook: decorate zoo_register(registry) with @zoo_core.hookimpl"
-        )
+        raise PluginLoadError(f"{point.module} has no hook: decorate zoo_register(registry) with @zoo_core.hookimpl")
     try:
         manager.hook.zoo_register(registry=staged)
     except SystemExit as error:
@@ -172,13 +164,9 @@ def _check_api(module: ModuleType, owner: str) -> None:
     if version == ZOO_API:
         return
     if not isinstance(version, int):
-        raise PluginLoadError(
-            f"{module.__name__} must say which plugin API it is written for: ZOO_API = {ZOO_API}"
-        )
+        raise PluginLoadError(f"{module.__name__} must say which plugin API it is written for: ZOO_API = {ZOO_API}")
     upgrade = "zoo-core" if version > ZOO_API else owner.rpartition(" ")[0]
-    raise PluginLoadError(
-        f"it is written for plugin API {version}, this zoo-core has {ZOO_API}: upgrade {upgrade}"
-    )
+    raise PluginLoadError(f"it is written for plugin API {version}, this zoo-core has {ZOO_API}: upgrade {upgrade}")
 
 
 def _distribution_of(point: EntryPoint) -> tuple[str, str]:

@@ -10,9 +10,7 @@ from zoo_core.plugins.loading import import_guarded, load_plugins
 from zoo_core.plugins.spec import AgentSpec, AnySpec, CommandSpec, PlannerSpec, Registry, Spec, WorldModelSpec
 
 Kind = Literal["agent", "model", "planner", "command"]
-_KINDS: dict[str, type[Spec]] = {
-    kind.kind: kind for kind in (AgentSpec, WorldModelSpec, PlannerSpec, CommandSpec)
-}
+_KINDS: dict[str, type[Spec]] = {kind.kind: kind for kind in (AgentSpec, WorldModelSpec, PlannerSpec, CommandSpec)}
 
 
 def registry() -> Registry:

@@ -38,9 +38,7 @@ class Spec:
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
-            raise ValueError(
-                f"id must be lower case words joined by hyphens, such as 'dream-sac', got {self.id!r}"
-            )
+            raise ValueError(f"id must be lower case words joined by hyphens, such as 'dream-sac', got {self.id!r}")
         _check_reference("entry_point", self.entry_point, self.id)
         if not self.summary.strip() or "\n" in self.summary:
             raise ValueError(f"summary of {self.id!r} must be one line of text, got {self.summary!r}")
@@ -160,8 +158,7 @@ class Registry:
         """
         if not isinstance(spec, AgentSpec | WorldModelSpec | PlannerSpec | CommandSpec):
             raise TypeError(
-                "register takes an AgentSpec, WorldModelSpec, PlannerSpec or CommandSpec, "
-                f"got {type(spec).__name__}"
+                f"register takes an AgentSpec, WorldModelSpec, PlannerSpec or CommandSpec, got {type(spec).__name__}"
             )
         self._add(spec, self.owner)
 
@@ -190,18 +187,14 @@ class Registry:
 
     def all(self, spec_class: type[AnySpec]) -> tuple[AnySpec, ...]:
         """Returns the specs of one kind, sorted by id."""
-        return tuple(
-            sorted((spec for spec in self if isinstance(spec, spec_class)), key=lambda spec: spec.id)
-        )
+        return tuple(sorted((spec for spec in self if isinstance(spec, spec_class)), key=lambda spec: spec.id))
 
     def __iter__(self) -> Iterator[Spec]:
         return (spec for spec, _ in self._entries.values())
 
     def _add(self, spec: Spec, owner: str) -> None:
         if taken := self._entries.get((type(spec), spec.id)):
-            raise DuplicateNameError(
-                f"{spec.kind} {spec.id!r} of {owner} is already registered by {taken[1]}"
-            )
+            raise DuplicateNameError(f"{spec.kind} {spec.id!r} of {owner} is already registered by {taken[1]}")
         self._entries[type(spec), spec.id] = (spec, owner)
 
 

@@ -7,7 +7,7 @@ from gymnasium import spaces
 
 import zoo_core
 
-SMALL = {"hidden": 32, "num_layers": 2}
+SMALL = {"hidden": 32, "num_layers": 2, "learning_rate": 3e-3}
 
 # x' = A x + B u + noise, with a different deviation in each coordinate
 A = np.array([[1.0, 0.2], [-0.2, 0.9]])
@@ -74,6 +74,6 @@ def cartpole_replay():
 
 @pytest.fixture(scope="session")
 def cartpole_model(cartpole_replay):
-    model = make_model(cartpole_replay, max_epochs=40)
+    model = make_model(cartpole_replay, max_epochs=60)
     model.fit(cartpole_replay, rng=zoo_core.rng(0))
     return model

@@ -102,9 +102,7 @@ def test_progress_is_reported_every_epoch():
 def test_a_model_makes_no_more_updates_than_it_may(model_for, linear_replay):
     seen = []
     model = model_for(linear_replay)
-    metrics = model.fit(
-        linear_replay, rng=rng(), max_updates=3, callback=lambda updates, _: seen.append(updates)
-    )
+    metrics = model.fit(linear_replay, rng=rng(), max_updates=3, callback=lambda updates, _: seen.append(updates))
     assert metrics["updates"] == 3.0
     assert seen == [3]
 

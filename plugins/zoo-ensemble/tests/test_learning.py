@@ -26,9 +26,9 @@ def test_the_ensemble_recovers_the_dynamics_of_a_linear_system(linear_model, lin
     predicted = step(linear_model, obs, action, temperature=0)
     expected = obs @ linear_system["A"].T + action * linear_system["B"]
     error = (predicted.state.obs - expected).square().mean(0).sqrt().numpy()
-    # Half the noise of a single step; predicting no change at all is wrong by three times the noise and more.
+    # Half the noise of a single step; a model that predicts no change is wrong by more than the noise.
     assert (error < 0.5 * linear_system["noise_std"]).all()
-    assert ((obs - expected).square().mean(0).sqrt().numpy() > 2 * linear_system["noise_std"]).all()
+    assert ((obs - expected).square().mean(0).sqrt().numpy() > linear_system["noise_std"]).all()
     assert (predicted.reward + obs.square().sum(1)).square().mean().sqrt() < 0.15  # of a deviation of about 1
 
 
@@ -42,12 +42,13 @@ def test_the_ensemble_recovers_the_noise_of_a_linear_system(linear_model, linear
 
 def test_samples_of_one_member_are_as_wide_as_it_says(linear_model):
     """`aleatoric` is the root mean square of the predicted deviations, in units of the targets' deviation."""
-    state = begin(linear_model, torch.zeros(20_000, 2))._replace(member=torch.full((20_000,), 3))
+    obs = torch.tensor([[1.0, -1.0]]).expand(20_000, 2)  # where no bound on rewards is near
+    state = begin(linear_model, obs)._replace(member=torch.full((20_000,), 3))
     with torch.no_grad():
         sampled = linear_model.step(state, torch.zeros(20_000, 1), rng=rng(), uncertainty=True)
-    deviation = sampled.state.obs.std(0) / linear_model.target_scale.std[:2]
-    said = sampled.uncertainty["aleatoric"][0].square() * 3  # of two coordinates and the reward, which has no noise
-    assert float(deviation.square().sum()) == pytest.approx(float(said), rel=0.1)
+    outputs = torch.cat([sampled.state.obs, sampled.reward[:, None]], 1) / linear_model.target_scale.std
+    said = sampled.uncertainty["aleatoric"][0]
+    assert float(outputs.var(0).mean().sqrt()) == pytest.approx(float(said), rel=0.02)
 
 
 def test_members_disagree_more_off_the_data_than_on_it(linear_model):
@@ -62,7 +63,7 @@ def test_members_disagree_more_off_the_data_than_on_it(linear_model):
 
 
 def test_disagreement_is_the_root_mean_square_of_the_members_deviation(linear_model):
-    obs, action = torch.randn(10, 2, generator=rng(4)), torch.zeros(10, 1)
+    obs, action = 1 + torch.rand(10, 2, generator=rng(4)), torch.zeros(10, 1)  # far from the bound of rewards
     seen = []
     for member in linear_model.elites.tolist():
         state = begin(linear_model, obs)._replace(member=torch.full((10,), member))
@@ -111,15 +112,6 @@ def test_one_network_learns_the_average_of_what_happens(fork, model_for):
     # The mean of 2,000 signs has a deviation of 0.02; a curve through them a few times that.
     assert (predicted.state.obs - obs).square().mean().sqrt() < 0.2
     assert (predicted.reward - 0.5).square().mean().sqrt() < 0.1
-
-
-def test_an_ensemble_knows_how_far_from_the_average_it_may_be(fork, model_for):
-    model = model_for(fork, max_epochs=30)
-    model.fit(fork, rng=rng())
-    model.bounds.obs_low.fill_(-torch.inf)
-    model.bounds.obs_high.fill_(torch.inf)
-    samples = step(model, torch.zeros(4_000, 1), torch.zeros(4_000, 1)).state.obs
-    assert float(samples.std()) == pytest.approx(1.0, rel=0.15)
 
 
 def test_dreams_of_one_network_are_deterministic(fork, model_for):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import silu
 
-from zoo_ensemble.networks import BatchedNetwork, Seating
+from zoo_ensemble.networks import ROWS_IN_CACHE, BatchedNetwork, Seating
 
 NUM_MEMBERS = 5
 SEATINGS = {
@@ -51,11 +51,15 @@ def test_a_row_that_is_seated_and_fetched_is_the_same_row(member):
     assert seating.length == int(member.bincount().max())  # no more seats than the busiest member needs
 
 
-def test_the_result_is_the_same_with_and_without_gradients(network):
-    x = torch.randn(NUM_MEMBERS, 8, 3, generator=torch.Generator().manual_seed(1))
+@pytest.mark.parametrize("num_rows", [1, 8, 2 * ROWS_IN_CACHE + 3])
+def test_the_result_is_the_same_with_and_without_gradients(network, num_rows):
+    """Without them, large batches are cut into pieces and activations overwrite what they came from."""
+    x = torch.randn(NUM_MEMBERS, num_rows, 3, generator=torch.Generator().manual_seed(1))
+    before = x.clone()
     with torch.no_grad():
         in_place = network(x)
-    assert torch.equal(in_place, network(x))
+    torch.testing.assert_close(in_place, network(x))
+    assert torch.equal(x, before)
 
 
 def test_initial_weights_are_truncated_normals_of_the_papers_width():

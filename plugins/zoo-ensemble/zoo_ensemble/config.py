@@ -16,13 +16,13 @@ class MLPConfig:
     """One network, mean squared error: an expectation model (Nagabandi et al. 2018, arXiv:1708.02596)."""
 
     hidden: int = 200  # units a layer
-    num_layers: int = 4  # hidden layers
+    num_layers: int = 3  # hidden layers
     termination_hidden: int = 64  # units of the two layers that predict termination
     learning_rate: float = 1e-3  # of Adam
     weight_decay: float = 5e-5  # of Adam; PETS has 2.5e-5 to 1e-4 by layer
-    batch_size: int = 256  # transitions a gradient step, for each member
+    batch_size: int = 64  # transitions a gradient step, for each member
     max_epochs: int = 200  # passes through the data in one fit, at most
-    patience: int = 5  # epochs without a 1 % better hold-out loss after which a fit stops (MBPO)
+    patience: int = 15  # epochs without a 1 % better hold-out loss after which a fit stops (MBPO: 5, on larger data)
     holdout: float = 0.1  # fraction of the transitions that only judges
     max_holdout: int = 5_000  # transitions held out, at most (MBPO)
     margin: float = 0.25  # how far dreams may leave the data's range, as a fraction of it, where the space has no limit
@@ -69,7 +69,8 @@ class MLPConfig:
 @dataclass(frozen=True)
 class EnsembleConfig(MLPConfig):
     """Probabilistic ensemble (Chua et al. 2018, arXiv:1805.12114), with the hold-out and the elites of MBPO
-    (Janner et al. 2019, arXiv:1906.08253)."""
+    (Janner et al. 2019, arXiv:1906.08253).
+    """
 
     num_members: int = 5  # networks E
     num_elites: int = 5  # of these, the best on the hold-out set carry dreams (MBPO: 5 of 7)

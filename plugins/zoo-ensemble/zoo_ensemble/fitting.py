@@ -1,4 +1,6 @@
-"""Fitting the networks: hold-out, bootstrap, early stopping, elites (Janner et al. 2019, arXiv:1906.08253, appendix C)."""
+"""Fitting the networks: hold-out, bootstrap, early stopping, elites (Janner et al. 2019, arXiv:1906.08253, appendix
+C).
+"""
 
 from __future__ import annotations
 

@@ -23,5 +23,6 @@ def bound_log_var(log_var: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 def gaussian_nll(mean: Tensor, log_var: Tensor, target: Tensor) -> Tensor:
     """Returns `(mean - target)² exp(-log_var) + log_var`, elementwise: twice the negative log-likelihood of a Gaussian
-    without its constant (Chua et al. 2018, eq. 1, with a diagonal covariance)."""
+    without its constant (Chua et al. 2018, eq. 1, with a diagonal covariance).
+    """
     return (mean - target).square() * torch.exp(-log_var) + log_var

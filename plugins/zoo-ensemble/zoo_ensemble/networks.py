@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -39,8 +40,7 @@ class BatchedNetwork(nn.Module):
 
     def __init__(self, num_members: int, sizes: list[int]) -> None:
         super().__init__()
-        pairs = zip(sizes[:-1], sizes[1:], strict=True)
-        self.layers = nn.ModuleList(BatchedLinear(num_members, num_in, num_out) for num_in, num_out in pairs)
+        self.layers = nn.ModuleList(BatchedLinear(num_members, *pair) for pair in pairwise(sizes))
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps `[E, N, in]` to `[E, N, out]`; without gradients on a CPU, as many rows at a time as its cache holds."""
@@ -50,9 +50,10 @@ class BatchedNetwork(nn.Module):
 
     def _forward(self, x: Tensor) -> Tensor:
         in_place = not torch.is_grad_enabled()  # nothing needs the old tensor, and a fresh one costs page faults
-        for layer in self.layers[:-1]:
+        *hidden, last = self.layers
+        for layer in hidden:
             x = silu(layer(x), inplace=in_place)
-        return self.layers[-1](x)  # type: ignore[no-any-return]
+        return last(x)  # type: ignore[no-any-return]
 
 
 class Seating:

@@ -53,7 +53,8 @@ class Bounds(nn.Module):
 
     def fit(self, obs: Tensor, reward: Tensor, margin: float) -> None:
         """Takes the limits of the space where they are finite; else the range of observations `[N, D]`, widened on both
-        sides by `margin` times its width. Rewards `[N]` give their range."""
+        sides by `margin` times its width. Rewards `[N]` give their range.
+        """
         low, high = obs.amin(0), obs.amax(0)
         slack = margin * (high - low)
         space_low, space_high = (

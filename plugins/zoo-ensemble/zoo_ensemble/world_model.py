@@ -1,7 +1,8 @@
-"""World models of vector observations: an ensemble of networks that predict Gaussians, and its simplest case, one network.
+"""World models of vector observations: an ensemble of networks that predict Gaussians, and its simplest case, one
+network.
 
-Each member is two networks: one predicts the standardised change of the observation and the standardised reward, the other,
-from these and what they led to, whether the episode is over.
+Each member is two networks: one predicts the standardised change of the observation and the standardised reward, the
+other, from these and what they led to, whether the episode is over.
 """
 
 from __future__ import annotations
@@ -54,12 +55,15 @@ class Prediction(NamedTuple):
 
 
 class Ensemble(WorldModel):
-    """Probabilistic ensemble (Chua et al. 2018, arXiv:1805.12114), fitted as in MBPO (Janner et al. 2019, arXiv:1906.08253).
+    """Probabilistic ensemble (Chua et al. 2018, arXiv:1805.12114), fitted as in MBPO (Janner et al. 2019,
+    arXiv:1906.08253).
 
     A row keeps the member that its first step draws (TS∞); `particles` spreads a root over all members.
 
-    Differs from the papers: targets are standardised too, so that losses and uncertainties compare between environments; a
-    termination head is learned with the rest, unless the function is given; predictions stay within the range of the data.
+    Differs from the papers: targets are standardised too, so that losses and uncertainties compare between
+        environments; a
+    termination head is learned with the rest, unless the function is given; predictions stay within the range of the
+    data.
 
     Args:
         observation_space: a Box with one dimension.
@@ -163,7 +167,9 @@ class Ensemble(WorldModel):
         )
 
     def _loss(self, data: Dataset) -> Tensor:
-        """Returns the training loss of each member `[E]` on its own rows `[E, N, ...]`: mean over rows, sum over targets."""
+        """Returns the training loss of each member `[E]` on its own rows `[E, N, ...]`: mean over rows, sum over
+        targets.
+        """
         mean, log_var = self._predict(self.network(data.inputs))
         if self.config.probabilistic:
             error = gaussian_nll(mean, log_var, data.targets)
@@ -172,8 +178,9 @@ class Ensemble(WorldModel):
         return error.sum(-1).mean(-1) + self._termination_loss(data)
 
     def _holdout_loss(self, data: Dataset) -> Tensor:
-        """Returns what judges each member `[E]`: the squared error, as in MBPO, since a likelihood that still grows says
-        little once the mean is right."""
+        """Returns what judges each member `[E]`: the squared error, as in MBPO, since a likelihood that still grows
+        says little once the mean is right.
+        """
         mean, _ = self._predict(self.network(data.inputs))
         return (mean - data.targets).square().sum(-1).mean(-1) + self._termination_loss(data)
 
@@ -213,8 +220,9 @@ class Ensemble(WorldModel):
         temperature: float = 1.0,
         uncertainty: bool = False,
     ) -> ModelStep:
-        """Runs each row through its own member; all members only for `uncertainty`, or for the expectation of a row that has
-        no member at temperature 0."""
+        """Runs each row through its own member; all members only for `uncertainty`, or for the expectation of a row
+        that has no member at temperature 0.
+        """
         member = self._draw_members(state.member, rng=rng) if temperature > 0 else state.member
         inputs = self._inputs(state.obs, action)
         everywhere = uncertainty or (temperature == 0 and bool((member < 0).any()))
@@ -279,7 +287,9 @@ class Ensemble(WorldModel):
         return None, seating.gather(network(seating.spread(inputs)))
 
     def _through_all(self, network: BatchedNetwork, inputs: Tensor, member: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Runs every row through all members; returns `[E, B, O]`, and each row's own, or without one the elites' mean."""
+        """Runs every row through all members; returns `[E, B, O]`, and each row's own, or without one the elites'
+        mean.
+        """
         everyone = network(inputs.expand(self.config.num_members, *inputs.shape))
         own = everyone[member.clamp(min=0), torch.arange(len(member), device=member.device)]
         return everyone, select(member >= 0, own, everyone[self.elites].mean(0))
@@ -307,7 +317,8 @@ class Ensemble(WorldModel):
         if isinstance(self.action_space, spaces.Discrete):
             encoded = one_hot(action, self.action_dim).to(torch.float32)
         else:
-            encoded = torch.addcmul(self.action_offset, action.reshape(len(action), -1), self.action_scale)
+            units = action.reshape(len(action), -1).to(torch.float32)
+            encoded = torch.addcmul(self.action_offset, units, self.action_scale)
         return torch.cat([self.input_scale(obs), encoded], dim=-1)
 
     def _set_action_range(self) -> None:
@@ -316,8 +327,9 @@ class Ensemble(WorldModel):
         if isinstance(self.action_space, spaces.Box):
             low, high = self.action_space.low.reshape(-1), self.action_space.high.reshape(-1)
             finite = np.isfinite(low) & np.isfinite(high) & (high > low)
-            scale[finite] = 2.0 / (high - low)[finite]
-            offset[finite] = -((high + low) / (high - low))[finite]
+            low, high = low[finite], high[finite]
+            scale[finite] = 2.0 / (high - low)
+            offset[finite] = -(high + low) / (high - low)
         self.action_scale: Tensor
         self.action_offset: Tensor
         self.register_buffer("action_scale", torch.from_numpy(scale))
@@ -347,6 +359,7 @@ class Ensemble(WorldModel):
 
 class MLP(Ensemble):
     """One network trained on the mean squared error: predicts what happens on average (Nagabandi et al. 2018,
-    arXiv:1708.02596). Dreams in it are deterministic, but for a sampled termination."""
+    arXiv:1708.02596). Dreams in it are deterministic, but for a sampled termination.
+    """
 
     config_class = MLPConfig  # type: ignore[assignment]

@@ -1,1 +1,3 @@
-"""Stable-Baselines3 in the zoo: its algorithms as baselines (`ppo`, `sac`, ...), and inside dreams (`dream-ppo`, ...)."""
+"""Stable-Baselines3 in the zoo: its algorithms as baselines (`ppo`, `sac`, ...), and inside dreams (`dream-ppo`,
+...).
+"""

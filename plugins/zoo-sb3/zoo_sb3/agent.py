@@ -26,7 +26,7 @@ class SB3Agent(Agent):
     def on_learn_start(self) -> None:
         """Hands SB3 the logger and lets it prepare."""
         self.learner.algorithm.set_logger(self.logger)
-        self.learner.begin(self.remaining_timesteps, self.num_timesteps)
+        self.learner.begin(self.remaining_timesteps, self.num_timesteps, lambda *_: not self.env.stop)
 
     def iterate(self) -> dict[str, float]:
         """Makes one rollout and its updates; SB3 logs its own metrics."""

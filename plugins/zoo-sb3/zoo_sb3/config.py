@@ -84,23 +84,25 @@ class DreamConfig:
         check_choice("observation", self.observation, ("decoded", "latent"))
 
 
-def _off_policy(**arguments: Any) -> Any:
-    shared = {"learning_starts": 1_000, "train_freq": 1, "gradient_steps": 6, "buffer_size": 100_000}
-    return field(default_factory=lambda: {**shared, **arguments})
+_OFF_POLICY = {"learning_starts": 1_000, "train_freq": 1, "gradient_steps": 6, "buffer_size": 100_000}
 
 
 @dataclass(frozen=True)
 class DreamSACConfig(DreamConfig):
     """SB3's SAC in dreams."""
 
-    sac: Arguments = _off_policy(learning_rate=1e-3)  # arguments of stable_baselines3.SAC
+    sac: Arguments = field(  # arguments of stable_baselines3.SAC
+        default_factory=lambda: {**_OFF_POLICY, "learning_rate": 1e-3}
+    )
 
 
 @dataclass(frozen=True)
 class DreamTD3Config(DreamConfig):
     """SB3's TD3 in dreams."""
 
-    td3: Arguments = _off_policy(action_noise=0.1)  # arguments of stable_baselines3.TD3
+    td3: Arguments = field(  # arguments of stable_baselines3.TD3; action_noise is the deviation of Gaussian noise
+        default_factory=lambda: {**_OFF_POLICY, "action_noise": 0.1}
+    )
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,9 @@ class DreamDQNConfig(DreamConfig):
     """SB3's DQN in dreams."""
 
     explore_prob: float = 0.1
-    dqn: Arguments = _off_policy(target_update_interval=500)  # arguments of stable_baselines3.DQN
+    dqn: Arguments = field(  # arguments of stable_baselines3.DQN
+        default_factory=lambda: {**_OFF_POLICY, "target_update_interval": 500}
+    )
 
 
 @dataclass(frozen=True)
@@ -118,9 +122,10 @@ class DreamPPOConfig(DreamConfig):
     initial_steps: int = 1_000
     round_steps: int = 500
     explore_prob: float = 0.2
-    dream_steps: int = 100_000
+    dream_steps: int = 150_000
     num_dreams: int = 64
-    horizon: int = 200
+    horizon: int = 500
+    starts: str = "episodes"
     ppo: Arguments = field(  # arguments of stable_baselines3.PPO
         default_factory=lambda: {"n_steps": 64, "batch_size": 512, "n_epochs": 10}
     )
@@ -133,7 +138,8 @@ class DreamA2CConfig(DreamConfig):
     initial_steps: int = 1_000
     round_steps: int = 500
     explore_prob: float = 0.2
-    dream_steps: int = 200_000
+    dream_steps: int = 150_000
     num_dreams: int = 64
-    horizon: int = 200
+    horizon: int = 500
+    starts: str = "episodes"
     a2c: Arguments = field(default_factory=lambda: {"n_steps": 16})  # arguments of stable_baselines3.A2C

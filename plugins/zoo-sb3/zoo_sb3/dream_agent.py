@@ -1,7 +1,7 @@
 """SB3's algorithms trained inside a learned world model: any registered model × any of five algorithms.
 
-The iterative procedure (Ha & Schmidhuber 2018, arXiv:1803.10122, section 5; Dyna, Sutton 1991): collect real steps, fit the
-model to all of them, train the policy in dreams only, collect again with it.
+The iterative procedure (Ha & Schmidhuber 2018, arXiv:1803.10122, section 5; Dyna, Sutton 1991): collect real steps, fit
+the model to all of them, train the policy in dreams only, collect again with it.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class DreamAgent(Agent):
             device=self.device,
         )
         self.round = 0
+        self._check_normalization()
         self._begin_replay()
         latent = self.config.observation == "latent"
         seen = latent_space(self.model) if latent else self.observation_space
@@ -67,9 +68,17 @@ class DreamAgent(Agent):
         """The world model."""
         return self.model
 
+    def on_learn_start(self) -> None:
+        """Begins new episodes: an evaluation may have used the environment since the last step."""
+        self._collector.restart()
+
     def iterate(self) -> dict[str, float]:
-        """Makes one round: collect, fit, train in the dream."""
+        """Makes one round: collect, fit, train in the dream. Told to stop while it collects, it keeps the policy it
+        has.
+        """
         real = self._collect()
+        if self.env.stop:
+            return real
         fit = self._fit()
         dream = self._train_in_dreams()
         self.round += 1
@@ -83,8 +92,13 @@ class DreamAgent(Agent):
             policy: Any = RandomPolicy(self.action_space, seed=self.seed)
         else:
             policy = _Exploring(self._exploring, self.action_space, self.config.explore_prob, self.seed + self.round)
-        with Progress("real steps", steps, show=self._show_progress) as progress:
-            episodes = self._collector.collect(policy, steps, callback=progress.to)
+        with Progress("real steps", steps, show=self.progress_bar) as progress:
+
+            def go_on(made: int) -> bool:
+                progress.to(made)
+                return not self.env.stop
+
+            episodes = self._collector.collect(policy, steps, callback=go_on)
         metrics = {"replay/steps": float(len(self.replay))}
         if episodes:
             metrics["real/ep_rew_mean"] = float(np.mean([episode["r"] for episode in episodes]))
@@ -93,7 +107,7 @@ class DreamAgent(Agent):
     def _fit(self) -> dict[str, float]:
         """Fits the model to all real steps so far."""
         rng = stream(self.model, self.seed, f"fit-{self.round}")
-        with Progress("fit the model, updates", None, show=self._show_progress) as progress:
+        with Progress("fit the model, updates", None, show=self.progress_bar) as progress:
             metrics = self.model.fit(self.replay, rng=rng, callback=lambda updates, _: progress.to(updates))
         return {f"model/{name}": value for name, value in metrics.items()}
 
@@ -102,7 +116,7 @@ class DreamAgent(Agent):
         dreams = self.make_dreams(seed=stream_seed(self.seed, f"dream-{self.round}"))
         env = self._normalized_like_real(dreams)
         self.learner.algorithm.set_logger(Logger(None, []))
-        with Progress("train in dreams, steps", self.config.dream_steps, show=self._show_progress) as progress:
+        with Progress("train in dreams, steps", self.config.dream_steps, show=self.progress_bar) as progress:
             metrics = self.learner.learn(env, self.config.dream_steps, callback=_ReportSteps(progress))
         returns = [episode["r"] for episode in self.learner.algorithm.ep_info_buffer or ()]
         if returns:
@@ -125,7 +139,7 @@ class DreamAgent(Agent):
             "temperature": config.temperature,
             "uncertainty_penalty": config.uncertainty_penalty,
             "max_uncertainty": config.max_uncertainty,
-            "starts": self._start_anywhere() if config.starts == "observations" else None,
+            "starts": self._start_anywhere() if config.starts == "observations" and len(self.replay) else None,
         }
         return DreamVecEnv(self.model, num_envs or config.num_dreams, seed=seed, **{**arguments, **changes})
 
@@ -138,10 +152,8 @@ class DreamAgent(Agent):
     def set_env(self, env: Any, force_reset: bool = True) -> None:
         """Replaces the environment; what was learned and stored is kept if the number of environments is the same."""
         super().set_env(env)
-        if self.env.num_envs == self.replay.num_envs:
-            self._collector = Collector(self.env, self.replay)
-        else:
-            self._begin_replay()
+        self._check_normalization()
+        self._go_on_with(self.replay)
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Returns networks, optimisers and the replay, beside the world model."""
@@ -153,14 +165,9 @@ class DreamAgent(Agent):
     def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Restores what `to_file` returned."""
         self.learner.load_file(data["learner"], with_prefix(tensors, "learner/"))
-        self.replay = Replay.from_file(
-            self.observation_space, self.action_space, data["replay"], with_prefix(tensors, "replay/")
-        )
         self.round = data["round"]
-        if self.replay.num_envs == self.env.num_envs:
-            self._collector = Collector(self.env, self.replay)
-        else:
-            self._begin_replay()
+        stored = with_prefix(tensors, "replay/")
+        self._go_on_with(Replay.from_file(self.observation_space, self.action_space, data["replay"], stored))
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
@@ -172,6 +179,21 @@ class DreamAgent(Agent):
             env_id=getattr(self, "env_id", None),
         )
         self._collector = Collector(self.env, self.replay)
+
+    def _go_on_with(self, replay: Replay) -> None:
+        """Stores in `replay` from now on, or in a new one if it is of another number of environments."""
+        if replay.num_envs == self.env.num_envs or isinstance(self.get_env(), SpacesOnly):
+            self.replay, self._collector = replay, Collector(self.env, replay)
+        else:
+            self._begin_replay()
+
+    def _check_normalization(self) -> None:
+        normalize = self.get_vec_normalize_env()
+        if self.config.observation == "latent" and normalize is not None and normalize.norm_obs:
+            raise ValueError(
+                'observation="latent" needs raw observations, which the world model is fitted to: '
+                "wrap the environment in VecNormalize(..., norm_obs=False)"
+            )
 
     def _policy(self, name: str) -> Any:
         seed = stream_seed(self.seed, name)
@@ -191,7 +213,7 @@ class DreamAgent(Agent):
 
     def _normalized_like_real(self, dreams: DreamVecEnv) -> VecEnv:
         real = self.get_vec_normalize_env()
-        if real is None or self.config.observation == "latent":
+        if real is None:
             return dreams
         wrapped = VecNormalize(
             dreams,
@@ -208,10 +230,6 @@ class DreamAgent(Agent):
         if real.norm_obs:
             wrapped.obs_rms = real.obs_rms
         return wrapped
-
-    @property
-    def _show_progress(self) -> bool:
-        return self.progress_bar
 
 
 class DreamPPOAgent(DreamAgent):

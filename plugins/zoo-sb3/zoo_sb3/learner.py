@@ -12,30 +12,24 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3, HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from zoo_core.checkpoint import add_prefix, pack, unpack, with_prefix
-from zoo_core.errors import ConfigError, did_you_mean
+from zoo_core.errors import ConfigError, UnsupportedSpaceError, did_you_mean
 from zoo_core.seeding import GlobalStreams
 
 ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
     "ppo": PPO, "a2c": A2C, "dqn": DQN, "sac": SAC, "td3": TD3, "ddpg": DDPG,
 }  # fmt: skip
-_OURS = {
-    "self",
-    "env",
-    "seed",
-    "device",
-    "verbose",
-    "tensorboard_log",
-    "_init_setup_model",
-}  # set by the agent
+_OURS = {"self", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model"}  # set by the agent
+_COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls", "exploration_rate")  # where there are such
 
 
 class Learner:
@@ -52,6 +46,7 @@ class Learner:
 
     Raises:
         ConfigError: an argument is unknown or SB3 rejects it.
+        UnsupportedSpaceError: a space does not count from 0, which SB3 takes for granted.
     """
 
     def __init__(
@@ -59,6 +54,7 @@ class Learner:
     ) -> None:
         self.name = name
         self.streams = GlobalStreams(seed)
+        _check_start(name, env)
         kwargs = _prepare(name, arguments, env)
         with self.streams:
             try:
@@ -66,17 +62,18 @@ class Learner:
             except (TypeError, ValueError, AssertionError) as error:
                 raise ConfigError(f"SB3's {name.upper()} rejects its arguments {dict(arguments)}: {error}") from error
 
-    def begin(self, total_timesteps: int, num_timesteps: int) -> None:
+    def begin(self, total_timesteps: int, num_timesteps: int, callback: MaybeCallback = None) -> None:
         """Prepares for `iterate`: what SB3 does at the start of `learn`.
 
         Args:
             total_timesteps: env steps to come.
             num_timesteps: env steps made before; 0 begins anew.
+            callback: where it returns False, the rollout is broken off and nothing is learned from it.
         """
         self.algorithm.num_timesteps = num_timesteps
         with self.streams:
             _, self._callback = self.algorithm._setup_learn(
-                total_timesteps, callback=CallbackList([]), reset_num_timesteps=num_timesteps == 0
+                total_timesteps, callback=callback, reset_num_timesteps=num_timesteps == 0
             )
             self._callback.on_training_start(locals(), globals())
 
@@ -89,7 +86,9 @@ class Learner:
                 self._iterate_off_policy(self.algorithm)
 
     def _iterate_on_policy(self, algorithm: Any) -> None:
-        algorithm.collect_rollouts(algorithm.env, self._callback, algorithm.rollout_buffer, algorithm.n_steps)
+        rollout = algorithm.env, self._callback, algorithm.rollout_buffer, algorithm.n_steps
+        if not algorithm.collect_rollouts(*rollout):
+            return
         algorithm._update_current_progress_remaining(algorithm.num_timesteps, algorithm._total_timesteps)
         algorithm.train()
 
@@ -102,7 +101,7 @@ class Learner:
             learning_starts=algorithm.learning_starts,
             replay_buffer=algorithm.replay_buffer,
         )
-        if algorithm.num_timesteps <= algorithm.learning_starts:
+        if not rollout.continue_training or algorithm.num_timesteps <= algorithm.learning_starts:
             return
         gradient_steps = algorithm.gradient_steps if algorithm.gradient_steps >= 0 else rollout.episode_timesteps
         if gradient_steps > 0:
@@ -129,9 +128,7 @@ class Learner:
         parameters = dict(self.algorithm.get_parameters())
         values = {name: _attribute(self.algorithm, name) for name in variables}
         facts, tensors = pack({"parameters": parameters, "variables": values})
-        counters = {name: getattr(self.algorithm, name) for name in ("num_timesteps", "_n_updates")}
-        if hasattr(self.algorithm, "exploration_rate"):
-            counters["exploration_rate"] = self.algorithm.exploration_rate
+        counters = {name: getattr(self.algorithm, name) for name in _COUNTERS if hasattr(self.algorithm, name)}
         return {"state": facts, "counters": counters}, add_prefix(tensors, "sb3")
 
     def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
@@ -150,22 +147,33 @@ class Acting:
     def __init__(self, learner: Learner, seed: int) -> None:
         self._learner = learner
         self._streams = GlobalStreams(seed)
+        self._space_state = np.random.default_rng(seed).bit_generator.state
 
     def predict(self, observation: Any, deterministic: bool = False) -> Any:
         """Returns SB3's actions for one observation or a batch."""
         if deterministic:
             return self._learner.algorithm.predict(observation, deterministic=True)[0]
-        with self._streams, _same_space_stream(self._learner.algorithm):
+        with self._streams, self._own_space_stream():
             return self._learner.algorithm.predict(observation, deterministic=False)[0]
 
+    @contextmanager
+    def _own_space_stream(self) -> Iterator[None]:
+        """Swaps the stream of the algorithm's action space, from which DQN explores."""
+        generator = self._learner.algorithm.action_space.np_random.bit_generator
+        learning, generator.state = generator.state, self._space_state
+        try:
+            yield
+        finally:
+            self._space_state, generator.state = generator.state, learning
 
-@contextmanager
-def _same_space_stream(algorithm: Any) -> Iterator[None]:
-    """Keeps the stream of the algorithm's action space, from which DQN explores, as it was."""
-    generator = algorithm.action_space.np_random.bit_generator
-    before = generator.state
-    yield
-    generator.state = before
+
+def _check_start(name: str, env: VecEnv) -> None:
+    for what, space in (("observation", env.observation_space), ("action", env.action_space)):
+        if np.any(getattr(space, "start", 0)):
+            raise UnsupportedSpaceError(
+                f"SB3's {name.upper()} takes {what} spaces that count from 0, got {space}; "
+                f"shift it with gymnasium.wrappers.Transform{what.capitalize()}"
+            )
 
 
 def _prepare(name: str, arguments: Mapping[str, Any], env: VecEnv) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _check_evaluation(agent: Agent, twin: Agent, env_id: str, steps: int) -> Non
     """Lets one of two equal agents be evaluated; both learn on and must stay equal."""
     env = make_env(env_id)
     evaluate_policy(twin, as_vec_env(env), n_eval_episodes=1, deterministic=False)
-    env.close()  # type: ignore[no-untyped-call]
+    env.close()
     for each in (agent, twin):
         each.learn(steps, callback=_Calls(), reset_num_timesteps=False)
     first, second = (_learned(each) for each in (agent, twin))

@@ -7,7 +7,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import optree
 import torch
 from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
@@ -16,6 +15,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from zoo_core import seeding, spaces, world_model as beliefs
 from zoo_core.dream import DreamEnv, DreamVecEnv, DreamVectorEnv
 from zoo_core.testing.checks.expect import difference, expect, same
+from zoo_core.testing.checks.rollouts import RandomActions, rollout
 from zoo_core.testing.checks.samples import sample_actions
 from zoo_core.world_model import WorldModel
 
@@ -49,7 +49,7 @@ def check_dream_env(model: WorldModel, **imagination: Any) -> None:
     env = gym.make("zoo_core:Dream-v0", model=model, render_mode="rgb_array", **imagination)
     gymnasium_check_env(env.unwrapped)
     sb3_check_env(env.unwrapped, warn=True)
-    env.close()  # type: ignore[no-untyped-call]
+    env.close()
 
 
 def check_faces_agree(model: WorldModel, *, num: int = 6, steps: int = 300, **imagination: Any) -> None:
@@ -73,7 +73,7 @@ def check_autoreset(
     sync = SyncVectorEnv([lambda: DreamEnv(model, **imagination)] * num, autoreset_mode=mode)
     first, second = dreams.reset(seed=_SEED), sync.reset(seed=_SEED)
     expect(same(first, second, tolerance=_CLOSE), "reset is as SyncVectorEnv's", difference(first, second), _LOOK)
-    actions, ends = _Actions(dreams, seed=_SEED), 0
+    actions, ends = RandomActions(dreams, seed=_SEED), 0
     for t in range(steps):
         action = actions.draw()
         ours, theirs = (_plain(env.step(action)) for env in (dreams, sync))
@@ -91,11 +91,9 @@ def check_seeds(model: WorldModel, *, num: int = 4, steps: int = 40, **imaginati
     """Checks that a seed gives one dream, and another seed another one."""
     env = DreamVecEnv(model, num, seed=_SEED, **imagination)
     fresh = DreamVecEnv(model, num, seed=_SEED + 1, **imagination)
-    first, other = (_rollout(each, steps) for each in (env, fresh))
+    first, other = (rollout(each, steps) for each in (env, fresh))
     env.seed(_SEED)
-    expect(
-        same(first, _rollout(env, steps)), "one seed gives one dream", "two dreams of one seed", "draw from rng only"
-    )
+    expect(same(first, rollout(env, steps)), "one seed gives one dream", "two dreams of one seed", "draw from rng only")
     if imagination.get("temperature", 1.0) > 0 and imagination.get("starts") is None:
         expect(
             not same(first, other) or _is_certain(model),
@@ -111,8 +109,8 @@ def check_rows_apart(model: WorldModel, *, num: int = 4, steps: int = 40, **imag
     for odd in (0, 1):
         env = DreamVecEnv(model, num, seed=_SEED, **imagination)
         env.reset()
-        sampler = _Actions(env, seed=_SEED)
-        others = _Actions(env, seed=_SEED + odd)
+        sampler = RandomActions(env, seed=_SEED)
+        others = RandomActions(env, seed=_SEED + odd)
         history = []
         for _ in range(steps):
             actions = np.where(_first_row(num, env.action_space), sampler.draw(), others.draw())
@@ -132,7 +130,7 @@ def check_ownership(model: WorldModel, **imagination: Any) -> None:
     dreams = []
     for spoils in (False, True):
         env = DreamVecEnv(model, 3, seed=_SEED, **imagination)
-        dreams.append(_rollout(env, 40, spoils=spoils))
+        dreams.append(rollout(env, 40, spoils=spoils))
     expect(
         same(*dreams),
         "a user who writes into a returned observation changes nothing",
@@ -141,30 +139,11 @@ def check_ownership(model: WorldModel, **imagination: Any) -> None:
     )
 
 
-class _Actions:
-    """Random actions for a batch of dreams; legal ones where the model masks them."""
-
-    def __init__(self, env: Any, seed: int) -> None:
-        self.env, self.rng = env, np.random.default_rng(seed)
-        single = env.single_action_space if hasattr(env, "single_action_space") else env.action_space
-        self.space = copy.deepcopy(single)
-        self.space.seed(seed)
-        self.masked = isinstance(single, gym.spaces.Discrete)
-
-    def draw(self) -> np.ndarray[Any, Any]:
-        num = getattr(self.env, "num_envs", 1)
-        if not self.masked:
-            return np.stack([self.space.sample() for _ in range(num)])
-        masks = np.atleast_2d(self.env.action_masks())
-        scores = self.rng.random(masks.shape) * np.where(masks.any(-1, keepdims=True), masks, True)
-        return scores.argmax(-1) + int(self.space.start)
-
-
 def _check_sb3_face(model: WorldModel, num: int, steps: int, imagination: dict[str, Any]) -> None:
     sb3 = DreamVecEnv(model, num, seed=_SEED, **imagination)
     vector = DreamVectorEnv(model, num, seed=_SEED, autoreset_mode=AutoresetMode.SAME_STEP, **imagination)
-    seen = [(sb3.reset(), vector.reset()[0])]
-    actions, ends = _Actions(sb3, seed=_SEED), 0
+    seen: list[Any] = [(sb3.reset(), vector.reset()[0])]
+    actions, ends = RandomActions(sb3, seed=_SEED), 0
     for _ in range(steps):
         action = actions.draw()
         obs, reward, done, infos = sb3.step(action)
@@ -195,7 +174,7 @@ def _check_single_face(model: WorldModel, steps: int, imagination: dict[str, Any
     single = DreamEnv(model, seed=_SEED, **imagination)
     face = DreamVecEnv(model, 1, seed=_SEED, **imagination)
     seen: list[Any] = [((single.reset()[0],), (_row(face, face.reset()),))]
-    actions = _Actions(face, seed=_SEED)
+    actions = RandomActions(face, seed=_SEED)
     for _ in range(steps):
         action = actions.draw()
         obs, reward, terminated, truncated, _ = single.step(action[0])
@@ -238,28 +217,6 @@ def _plain(nest: Any) -> Any:
     if isinstance(nest, np.ndarray) and nest.dtype == object:
         return [_plain(value) for value in nest]
     return copy.deepcopy(nest)
-
-
-def _rollout(env: DreamVecEnv, steps: int, *, spoils: bool = False) -> list[Any]:
-    """Returns copies of all that a rollout showed; with `spoils`, what was returned is then overwritten."""
-    history = [copy.deepcopy(obs := env.reset())]
-    actions = _Actions(env, seed=0)
-    for _ in range(steps):
-        chosen = actions.draw()
-        if spoils:
-            _overwrite(obs)
-        obs, reward, done, infos = env.step(chosen)
-        finals = [info["terminal_observation"] for info in infos if "terminal_observation" in info]
-        history.append(copy.deepcopy((obs, reward, done, finals)))
-        if spoils:
-            _overwrite((reward, done, finals))
-    return history
-
-
-def _overwrite(nest: Any) -> None:
-    for leaf in optree.tree_leaves(nest):
-        if isinstance(leaf, np.ndarray):
-            leaf[...] = 1
 
 
 def _row(env: DreamVecEnv, obs: Any) -> Any:

@@ -76,23 +76,30 @@ def check_rows(model: WorldModel, state: State) -> None:
         row = slice(i, i + 1)
         alone = model.step(beliefs.index(state, row), action[row], rng=check_rng(model), temperature=0.0)
         expect(
-            same(_outcome(alone), optree.tree_map(lambda leaf: leaf[row], _outcome(whole)), tolerance=_CLOSE),  # noqa: B023
+            same(_row(alone, slice(0, 1)), _row(whole, row), tolerance=_CLOSE),
             "at temperature 0 a row does not depend on the batch it is in",
-            f"row {i} alone and in a batch of {num}: {difference(alone.reward, whole.reward[row])} in its reward",
+            f"row {i}: reward {alone.reward.tolist()} alone, {whole.reward[row].tolist()} in a batch of {num}",
             "no statistics over the batch (BatchNorm), nothing drawn at temperature 0",
         )
-    others = action.flip(0)
-    others[0] = action[0]
-    for temperature in (0.0, 1.0):
+    for seed, temperature in ((1, 0.0), (2, 1.0), (3, 1.0)):
+        others = sample_actions(model, state, seed=seed)
+        others[0] = action[0]
+        streams = check_rng(model), check_rng(model)
         first, second = (
-            model.step(state, choice, rng=check_rng(model), temperature=temperature) for choice in (action, others)
+            model.step(state, choice, rng=rng, temperature=temperature)
+            for choice, rng in zip((action, others), streams, strict=True)
         )
-        pair = [optree.tree_map(lambda leaf: leaf[:1], _outcome(step)) for step in (first, second)]
         expect(
-            same(*pair, tolerance=_CLOSE),
+            same(_row(first, slice(0, 1)), _row(second, slice(0, 1)), tolerance=_CLOSE),
             "another row's action does not move this row",
             f"row 0 changed with the actions of the others, at temperature {temperature}",
-            "draw the same random numbers whatever state and action are: their count may depend on B alone",
+            "keep rows apart; draw the same random numbers whatever state and action are",
+        )
+        expect(
+            torch.equal(streams[0].get_state(), streams[1].get_state()),
+            "what a step draws depends on B alone",
+            "the stream stands elsewhere after other actions",
+            "draw for all rows at once, before you look at states or actions",
         )
 
 
@@ -156,8 +163,8 @@ def _check_uncertainty(model: WorldModel, state: State, action: Any) -> None:
         )
 
 
-def _outcome(step: ModelStep) -> Any:
-    return detached((step.state, step.reward, step.continues))
+def _row(step: ModelStep, row: slice) -> Any:
+    return beliefs.index(detached((step.state, step.reward, step.continues)), row)
 
 
 def _is_float(leaf: Any) -> bool:

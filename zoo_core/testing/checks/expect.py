@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -61,23 +64,20 @@ def _array(leaf: Any) -> Any:
     return leaf.detach().cpu().numpy() if isinstance(leaf, Tensor) else np.asarray(leaf)
 
 
-class global_streams_untouched:
-    """`with global_streams_untouched("fit"):` fails if the block draws from a global random generator."""
+@contextmanager
+def global_streams_untouched(what: str) -> Iterator[None]:
+    """Fails if the block draws from a global random generator."""
+    before = _global_states()
+    yield
+    expect(
+        before == _global_states(),
+        f"{what} draws from the generators it is given, never from a global one",
+        "the global stream of Python, NumPy or torch has moved",
+        "pass generator=rng, sample by hand instead of torch.distributions, construct networks inside "
+        "zoo_core.seeding.construction_rng",
+    )
 
-    def __init__(self, what: str) -> None:
-        self.what = what
 
-    def __enter__(self) -> None:
-        self._torch, self._numpy = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[union-attr,index]  # noqa: NPY002
-
-    def __exit__(self, kind: Any, *exc_info: object) -> None:
-        if kind is None:
-            numpy_state = np.random.get_state()[1]  # type: ignore[index]  # noqa: NPY002
-            touched = not torch.equal(self._torch, torch.get_rng_state()) or (self._numpy != numpy_state).any()
-            expect(
-                not touched,
-                f"{self.what} draws from the generators it is given, never from a global one",
-                "the global stream of torch or NumPy has moved",
-                "pass generator=rng, sample by hand instead of torch.distributions, construct networks inside "
-                "zoo_core.seeding.construction_rng",
-            )
+def _global_states() -> Any:
+    _, keys, *position = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), np.asarray(keys).tobytes(), position, torch.get_rng_state().numpy().tobytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import optree
 import torch
 
@@ -57,9 +59,9 @@ def _check_plan(plan: Plan, model: WorldModel, state: State) -> None:
         describe(plan.action),
         "Discrete actions are int64 from 0, Box actions float32 in the environment's units",
     )
-    inside = all(space.contains(row) for row in spaces.to_numpy(space, plan.action))
-    low_enough = not hasattr(space, "low") or bool((plan.action <= torch.as_tensor(space.high)).all())
-    expect(inside and low_enough, f"the action is in {space}", plan.action.tolist(), "clamp candidates to the bounds")
+    inside = all(space.contains(row) for row in spaces.to_numpy(space, plan.action))  # NumPy's copy is clipped
+    inside = inside and same(spaces.to_tensor(space, spaces.to_numpy(space, plan.action)), plan.action.cpu())
+    expect(inside, f"the action is in {space}", plan.action.tolist(), "clamp candidates to the bounds")
     expect(
         plan.value.shape == (num,) and plan.value.isfinite().all(),
         "the value is [B] and finite",
@@ -77,7 +79,8 @@ def _check_plan(plan: Plan, model: WorldModel, state: State) -> None:
                 plan.weights.tolist(),
                 "mask by model.legal_actions",
             )
-    for name, part in (("sequence", plan.sequence), ("weights", plan.weights), ("memory", plan.memory)):
+    parts: dict[str, Any] = {"sequence": plan.sequence, "weights": plan.weights, "memory": plan.memory}
+    for name, part in parts.items():
         rows = {len(leaf) for leaf in optree.tree_leaves(part)}
         expect(rows <= {num}, f"{name} has the leading dimension B", rows, "keep one entry a root")
 

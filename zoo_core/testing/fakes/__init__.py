@@ -8,8 +8,9 @@ from zoo_core.testing.fakes.corridor import Corridor
 from zoo_core.testing.fakes.dict_model import DictModel, GoalModel
 from zoo_core.testing.fakes.kalman import KalmanModel
 from zoo_core.testing.fakes.lookup_table import LookupTable
+from zoo_core.testing.fakes.mdn_rnn import MDNRNN
 from zoo_core.testing.fakes.planners import CrossEntropyPlanner, TreeSearch
-from zoo_core.testing.fakes.recurrent import MDNRNN, SmallRSSM
+from zoo_core.testing.fakes.rssm import SmallRSSM
 from zoo_core.testing.fakes.tic_tac_toe import TicTacToe, random_opponent
 from zoo_core.testing.fakes.value_equivalent import ValueEquivalentModel
 

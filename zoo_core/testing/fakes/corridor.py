@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import gymnasium as gym
@@ -34,7 +35,7 @@ class Corridor(gym.Env[Any, Any]):
             raise ValueError(f"observation must be one of {_KINDS}, got {observation!r}")
         self.kind = observation
         self.action_space: spaces.Space[Any] = spaces.Box(-1, 1, (1,)) if continuous else spaces.Discrete(2)
-        self.observation_space: spaces.Space[Any] = _SPACES[observation]()
+        self.observation_space: spaces.Space[Any] = _space(observation)
         self.position, self.moved, self.goal = 0.0, 0.0, 1.0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -90,12 +91,15 @@ class Corridor(gym.Env[Any, Any]):
         }
 
 
-_UNIT = lambda: spaces.Box(0.0, 1.0, (1,))  # noqa: E731
-_VECTOR = lambda: spaces.Box(np.array([0, -0.1], np.float32), np.array([1, 0.1], np.float32))  # noqa: E731
-_SPACES = {
-    "discrete": lambda: spaces.Discrete(11),
-    "vector": _VECTOR,
-    "image": lambda: spaces.Box(0, 255, (_SIDE, _SIDE, 1), np.uint8),
-    "dict": lambda: spaces.Dict({"place": _UNIT(), "past_middle": spaces.Discrete(2)}),
-    "goal": lambda: spaces.Dict({"achieved_goal": _UNIT(), "desired_goal": _UNIT(), "observation": _VECTOR()}),
-}
+def _space(kind: str) -> spaces.Space[Any]:
+    unit = spaces.Box(0.0, 1.0, (1,))
+    vector = spaces.Box(np.array([0, -0.1], np.float32), np.array([1, 0.1], np.float32))
+    if kind == "discrete":
+        return spaces.Discrete(11)
+    if kind == "vector":
+        return vector
+    if kind == "image":
+        return spaces.Box(0, 255, (_SIDE, _SIDE, 1), np.uint8)
+    if kind == "dict":
+        return spaces.Dict({"place": unit, "past_middle": spaces.Discrete(2)})
+    return spaces.Dict({"achieved_goal": unit, "desired_goal": copy.deepcopy(unit), "observation": vector})

@@ -21,12 +21,10 @@ class DataRange(nn.Module):
 
     def __init__(self, space: spaces.Box | None = None) -> None:
         super().__init__()
-        bounds = (torch.tensor([-torch.inf]), torch.tensor([torch.inf]))
-        if space is not None:
-            bounds = tuple(torch.tensor(side.reshape(-1), dtype=torch.float32) for side in (space.low, space.high))
-        self.register_buffer("low", bounds[0].clone())
-        self.register_buffer("high", bounds[1].clone())
-        self._bounds = bounds
+        low, high = (space.low, space.high) if space is not None else ([-torch.inf], [torch.inf])
+        self.register_buffer("low", torch.tensor(low, dtype=torch.float32).reshape(-1))
+        self.register_buffer("high", torch.tensor(high, dtype=torch.float32).reshape(-1))
+        self._bounds = self.low.clone(), self.high.clone()
 
     def fit(self, values: Tensor, *, margin: float = 0.05) -> None:
         """Takes the range of `values` `[N, F]`, widened by `margin` of its width and cut to the bounds of the space."""

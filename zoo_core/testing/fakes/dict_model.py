@@ -112,8 +112,8 @@ class GoalModel(DictModel):
     def step(self, state: Any, action: Tensor, **kwargs: Any) -> ModelStep:
         """Moves, and looks how far the goal is; such episodes never terminate."""
         step = super().step(state, action, **kwargs)
-        goals = (step.state.obs[key].detach().cpu().numpy() for key in ("achieved_goal", "desired_goal"))
-        reward = torch.as_tensor(self.compute_reward(*goals, {}), device=self.device)
+        achieved, desired = (step.state.obs[key].detach().cpu().numpy() for key in ("achieved_goal", "desired_goal"))
+        reward = torch.as_tensor(self.compute_reward(achieved, desired, {}), device=self.device)
         return step._replace(reward=reward, continues=torch.ones_like(reward))
 
     def compute_reward(self, achieved_goal: Any, desired_goal: Any, info: Any) -> Any:

@@ -30,6 +30,10 @@ class KalmanModel(WorldModel):
     samples, and then knows where it is.
     """
 
+    dynamics: Tensor
+    noise: Tensor
+    payoff: Tensor
+
     def __init__(self, observation_space: Any, action_space: Any, config: Any = None, *, seed: int = 0) -> None:
         super().__init__(observation_space, action_space, config, seed=seed)
         spaces.check_space(observation_space, (gym_spaces.Box,), what="observation", who="KalmanModel")
@@ -100,7 +104,8 @@ class KalmanModel(WorldModel):
 
 def _ridge(inputs: Tensor, targets: Tensor) -> Tensor:
     gram = inputs.T @ inputs + _RIDGE * torch.eye(inputs.shape[1], device=inputs.device)
-    return torch.linalg.solve(gram, inputs.T @ targets)
+    weights: Tensor = torch.linalg.solve(gram, inputs.T @ targets)
+    return weights
 
 
 def _quadratic(obs: Tensor, action: Tensor, power: Tensor) -> Tensor:

@@ -28,6 +28,10 @@ class LookupTable(WorldModel):
     Its epistemic uncertainty is 1/√(1 + number of tries).
     """
 
+    tries: Tensor
+    reward: Tensor
+    ended: Tensor
+
     def __init__(self, observation_space: Any, action_space: Any, config: Any = None, *, seed: int = 0) -> None:
         super().__init__(observation_space, action_space, config, seed=seed)
         check_space(observation_space, (spaces.Discrete,), what="observation", who="LookupTable")

@@ -1,0 +1,254 @@
+"""SB3 agents that learn in dreams and are judged in reality: the demo's two cases, and how far their defaults carry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+
+import zoo_core
+from benchmarks.results import Bar, Condition, Control, Run, write_result
+from zoo_core.evaluation import EvaluationResult, evaluate
+from zoo_core.replay import Replay, Transitions
+from zoo_envs.pendulum_optimum import pendulum_optimal_return
+
+EVALUATION_EPISODES = 50
+CURVE_EPISODES = 10
+START_SEED = 10_000  # episode i of every evaluation begins with this seed + i, for paired comparison
+MAX_WALL_S = 240.0  # on two cores
+
+
+@dataclass(frozen=True)
+class DreamTask:
+    """An agent that learns `env_id` in dreams.
+
+    Attributes:
+        case: name of the result.
+        agent: registered name.
+        env_id: the reality.
+        env_steps: real steps it may use.
+        baseline: the model-free agent it is compared with, with the same real steps.
+        bar: return over 50 real episodes to reach; None reports only.
+        seeds: to train.
+        optimum: exact return from given first observations, where it is known.
+    """
+
+    case: str
+    agent: str
+    env_id: str
+    env_steps: int
+    baseline: str
+    bar: float | None = None
+    seeds: tuple[int, ...] = (0, 1, 2)
+    optimum: Callable[[Any], np.ndarray[Any, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Where a run stood after a round: real steps used, return in the dream and in reality (10 episodes)."""
+
+    env_steps: int
+    dream_return: float
+    real_return: float
+
+
+def pendulum_optimum(first_obs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Returns the best return from each first observation `[N, 3]` of Pendulum-v1."""
+    return pendulum_optimal_return(np.arctan2(first_obs[:, 1], first_obs[:, 0]), first_obs[:, 2])
+
+
+PENDULUM = DreamTask(
+    "demo-pendulum", "dream-sac", "Pendulum-v1", 1_000, "sac", -180.0, (0, 1, 2, 3, 4), pendulum_optimum
+)
+CARTPOLE = DreamTask("dream-ppo-cartpole", "dream-ppo", "CartPole-v1", 3_000, "ppo", 475.0, (0, 1, 2, 3, 4))
+GENERALITY = tuple(
+    DreamTask(f"dream-{algorithm}-{name}", f"dream-{algorithm}", env_id, 2_000, algorithm)
+    for name, env_id in (
+        ("mountain-car", "MountainCarContinuous-v0"),
+        ("cart-pole-swing-up", "zoo_envs/CartPoleSwingUp-v0"),
+    )
+    for algorithm in ("sac", "ppo")
+)
+
+
+class Curve(BaseCallback):
+    """Evaluates a dream agent after every round; evaluation changes nothing in the training."""
+
+    def __init__(self, task: DreamTask, report: Callable[[CurvePoint], None] | None = None) -> None:
+        super().__init__()
+        self.task = task
+        self.report = report
+        self.points: list[CurvePoint] = []
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        agent: Any = self.model
+        real = evaluate(agent, self.task.env_id, episodes=CURVE_EPISODES, seed=START_SEED).mean
+        point = CurvePoint(agent.num_timesteps, dream_return(agent, CURVE_EPISODES), real)
+        self.points.append(point)
+        if self.report is not None:
+            self.report(point)
+
+
+def dream_return(agent: Any, episodes: int) -> float:
+    """Returns the mean return of the agent in dreams that begin where real episodes began and last as long."""
+    horizon = agent.get_env().get_attr("spec")[0].max_episode_steps
+    dreams = agent.make_dreams(episodes, seed=START_SEED, starts=None, horizon=horizon)
+    return evaluate(agent, dreams, episodes=episodes, seed=START_SEED).mean
+
+
+def train_dream_agent(
+    task: DreamTask,
+    seed: int,
+    *,
+    shuffled: bool = False,
+    report: Callable[[CurvePoint], None] | None = None,
+    progress_bar: bool = False,
+) -> tuple[Any, EvaluationResult, Run, list[CurvePoint]]:
+    """Trains the agent of a task from nothing and judges it in reality.
+
+    Args:
+        task: what to train.
+        seed: of the run.
+        shuffled: the control that breaks the model: it is fitted to next observations in random order.
+        report: called after each round.
+        progress_bar: show what is going on.
+    """
+    begun = time.perf_counter()
+    agent: Any = zoo_core.make_agent(task.agent, task.env_id, seed=seed)
+    if shuffled:
+        fit = agent.model.fit
+        agent.model.fit = lambda replay, **kwargs: fit(ShuffledReplay(replay, seed), **kwargs)
+    curve = Curve(task, report)
+    agent.learn(task.env_steps, callback=curve, progress_bar=progress_bar)
+    wall_s = time.perf_counter() - begun
+    result, run = judge(task, agent, seed, wall_s, agent.num_timesteps)
+    run.figures["dream_return"] = dream_return(agent, EVALUATION_EPISODES)
+    return agent, result, run, curve.points
+
+
+def judge(task: DreamTask, policy: Any, seed: int, wall_s: float, env_steps: int) -> tuple[EvaluationResult, Run]:
+    """Evaluates a policy over 50 real episodes; with a known optimum, its paired regret is among the figures."""
+    result = evaluate(policy, task.env_id, episodes=EVALUATION_EPISODES, seed=START_SEED)
+    figures = {"return_std": result.std}
+    if task.optimum is not None:
+        figures["regret"] = float((task.optimum(result.first_obs) - result.returns).mean())
+    return result, Run(seed=seed, score=result.mean, env_steps=env_steps, wall_s=round(wall_s, 1), figures=figures)
+
+
+def train_baseline(task: DreamTask, agent_id: str, seed: int) -> Run:
+    """Trains a model-free agent with the task's real steps and judges it."""
+    begun = time.perf_counter()
+    agent = zoo_core.make_agent(agent_id, task.env_id, seed=seed)
+    agent.learn(task.env_steps)
+    return judge(task, agent, seed, time.perf_counter() - begun, agent.num_timesteps)[1]
+
+
+def optimum_control(task: DreamTask) -> Control | None:
+    """Returns the exact optimum on the evaluation's own starts, where it is known."""
+    if task.optimum is None:
+        return None
+    random = zoo_core.make_agent("random", task.env_id, seed=0)
+    starts = evaluate(random, task.env_id, episodes=EVALUATION_EPISODES, seed=START_SEED).first_obs
+    note = "grid dynamic programming, from the same 50 starts"
+    return Control("exact optimum", score=float(task.optimum(starts).mean()), note=note)
+
+
+class ShuffledReplay:
+    """A replay whose next observations were shuffled: the data of a world without cause and effect."""
+
+    def __init__(self, replay: Replay, seed: int) -> None:
+        self._replay, self._seed = replay, seed
+
+    def tensors(self, device: Any = "cpu") -> Transitions:
+        """Returns all steps, next observations in random order."""
+        steps = self._replay.tensors(device)
+        order = torch.randperm(len(steps.reward), generator=zoo_core.rng(self._seed, "shuffle")).to(device)
+        return steps._replace(next_obs=steps.next_obs[order])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._replay, name)
+
+
+def run_case(task: DreamTask, *, seeds: Sequence[int] | None = None, jobs: int = 2) -> bool:
+    """Trains all seeds and controls of a task, prints them and, unless `seeds` is given, writes the result."""
+    print(f"{task.case}: {task.agent} on {task.env_id}, {task.env_steps} real steps")
+    chosen = task.seeds if seeds is None else seeds
+    work = [(task, "agent", seed) for seed in chosen]
+    work += [(task, "shuffled", seed) for seed in chosen[:3]]
+    work += [(task, agent_id, seed) for agent_id in (task.baseline, "random") for seed in chosen]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        done = list(pool.map(_work, work))
+    of = {kind: [run for (_, name, _), run in zip(work, done, strict=True) if name == kind] for _, kind, _ in work}
+    controls = [
+        Control(f"{task.baseline} alone", of[task.baseline], note="Stable-Baselines3, the same real steps"),
+        Control("random policy", of["random"]),
+        Control("shuffled model", of["shuffled"], note="the same loop, the model fitted to shuffled next observations"),
+    ]
+    if optimum := optimum_control(task):
+        controls.append(optimum)
+    bar = None
+    if task.bar is not None:
+        conditions = [
+            Condition("score", ">=", task.bar),
+            Condition("env_steps", "<=", task.env_steps),
+            Condition("wall_s", "<=", MAX_WALL_S),
+        ]
+        bar = Bar(conditions, runs_required=len(chosen))
+    for control in controls:
+        print(f"  {control.name}: {control.score:.1f}")
+    if seeds is not None:
+        return bar is None or bar.met_by(of["agent"])
+    result = write_result(
+        "learn",
+        task.case,
+        command=f"make learn CASE={task.case}",
+        bar=bar,
+        runs=of["agent"],
+        controls=controls,
+        threads=1,
+        extra={"task": f"{task.agent} on {task.env_id}", "seeds_at_a_time": jobs},
+    )
+    return result.passed
+
+
+def _work(job: tuple[DreamTask, str, int]) -> Run:
+    task, kind, seed = job
+    if kind in ("agent", "shuffled"):
+        _, _, run, _ = train_dream_agent(task, seed, shuffled=kind == "shuffled")
+    elif kind == "random":
+        _, run = judge(task, zoo_core.make_agent(kind, task.env_id, seed=seed), seed, 0.0, 0)
+    else:
+        run = train_baseline(task, kind, seed)
+    print(f"  {kind} seed {seed}: {run.score:.1f} ({run.env_steps} real steps, {run.wall_s:.0f} s)", flush=True)
+    return run
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _run_generality(*, seeds: Sequence[int] | None = None, jobs: int = 2) -> bool:
+    """The same agents with the same defaults on other tasks, reported as they are."""
+    passed = [run_case(task, seeds=seeds, jobs=jobs) for task in GENERALITY]
+    return all(passed)
+
+
+def _runner(task: DreamTask) -> Callable[..., bool]:
+    return lambda **options: run_case(task, **options)
+
+
+CASES: dict[str, Callable[..., bool]] = {
+    **{task.case: _runner(task) for task in (PENDULUM, CARTPOLE)},
+    "dream-generality": _run_generality,
+    **{task.case: _runner(task) for task in GENERALITY},
+}

@@ -1,0 +1,133 @@
+"""Makes the tables of the READMEs from result files and from the registry: no number in them is typed.
+
+`python -m benchmarks.tables` writes them between `<!-- table:NAME -->` and `<!-- /table -->`, `--check` only says which
+are out of date.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import metadata
+from pathlib import Path
+
+from benchmarks.machine import ROOT
+from benchmarks.results import Bar, read_results
+from zoo_core.plugins import AgentSpec, PlannerSpec, Spec, WorldModelSpec, load_plugins
+
+READMES = ("README.md", "CONTRIBUTING.md", "envs/README.md", "plugins/*/README.md")
+_TABLE = re.compile(r"(<!-- table:(?P<name>[a-z-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+_SIGNS = {">=": "≥", "<=": "≤"}
+
+
+def plugins_table() -> str:
+    """What each plugin of this repository brings, as its registration says."""
+    rows = []
+    for plugin in load_plugins().plugins:
+        if (ROOT / "plugins" / plugin.distribution).is_dir():
+            name = f"[`{plugin.distribution}`](plugins/{plugin.distribution})"
+            brought = [_ids(plugin.specs, kind) for kind in (AgentSpec, WorldModelSpec, PlannerSpec)]
+            rows.append((name, *brought, metadata(plugin.distribution)["Summary"]))
+    return _markdown(("plugin", "agents", "world models", "planners", "what it is"), rows)
+
+
+def learn_table() -> str:
+    """What agents reached in the real environment, and what else reaches with as many real steps."""
+    rows = []
+    for case, result in read_results("learn").items():
+        controls = "; ".join(f"{control.name} {_number(control.score)}" for control in result.controls)
+        rows.append(
+            (
+                f"[{result.extra.get('task', case)}](benchmarks/results/learn/{case}.json)",
+                f"{max(run.env_steps for run in result.runs):,}",
+                f"**{_number(result.score)}** ({_number(min(run.score for run in result.runs))})",
+                str(len(result.runs)),
+                "; ".join(_limits(result.bar).values()) or "–",
+                controls,
+            )
+        )
+    return _markdown(("task", "real steps", "mean return (worst seed)", "seeds", "bar", "beside it"), rows)
+
+
+def speed_table() -> str:
+    """What speed cases measured, and what they had to."""
+    rows = []
+    for case, result in read_results("speed").items():
+        link = f"[{case}](benchmarks/results/speed/{case}.json)"
+        run, limits = result.runs[0], _limits(result.bar)
+        for name, value in (run.figures or {"score": run.score}).items():
+            if not name.endswith("_us"):
+                limit = limits.get(name, "–").removeprefix(f"{name.replace('_', ' ')} ")
+                rows.append((link, name.replace("_", " "), _number(value), limit))
+        rows += [(link, control.name, _number(control.score), "–") for control in result.controls]
+    return _markdown(("case", "measure", "value", "bar"), rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {"plugins": plugins_table, "learn": learn_table, "speed": speed_table}
+
+
+def update(text: str) -> str:
+    """Returns a README with all its tables made anew.
+
+    Raises:
+        ValueError: it asks for a table that does not exist.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name not in TABLES:
+            raise ValueError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
+        return f"{match[1]}{TABLES[name]()}{match[3]}"
+
+    return _TABLE.sub(fill, text)
+
+
+def readmes() -> list[Path]:
+    """Returns the files that may hold tables."""
+    return sorted(path for pattern in READMES for path in ROOT.glob(pattern))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes all tables; with `--check` writes none and returns 1 if one is out of date."""
+    check = "--check" in arguments
+    stale = []
+    for path in readmes():
+        text = path.read_text()
+        if (fresh := update(text)) != text:
+            stale.append(str(path.relative_to(ROOT)))
+            if not check:
+                path.write_text(fresh)
+    if check and stale:
+        print(f"out of date: {', '.join(stale)}; run python -m benchmarks.tables", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _ids(specs: Iterable[Spec], kind: type[Spec]) -> str:
+    return " ".join(f"`{spec.id}`" for spec in specs if isinstance(spec, kind)) or "–"
+
+
+def _limits(bar: Bar | None) -> dict[str, str]:
+    """Returns what each metric of a bar must be; that of the score without its name."""
+    limits = {}
+    for condition in bar.conditions if bar else ():
+        metric = "" if condition.metric == "score" else f"{condition.metric.replace('_', ' ')} "
+        limits[condition.metric] = f"{metric}{_SIGNS[condition.op]} {_number(condition.value)}"
+    return limits
+
+
+def _number(value: float) -> str:
+    """Returns a number to one decimal from 10 on, whole from 1,000 on, else with three digits."""
+    if abs(value) >= 1_000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+
+
+def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
