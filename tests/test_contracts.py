@@ -8,10 +8,9 @@ from gymnasium import spaces
 from zoo_core import seeding
 from zoo_core.errors import NonFiniteError
 from zoo_core.planner import Evaluation, Plan, Planner
-from zoo_core.plugins import agent_spec, load_object
 from zoo_core.replay import Replay
 from zoo_core.simulator import SimulatorModel
-from zoo_core.testing import check_agent, check_planner
+from zoo_core.testing import check_planner
 from zoo_core.testing.cases import model_cases
 from zoo_core.testing.fakes import (
     Altered,
@@ -215,13 +214,6 @@ def test_the_check_notices(planner_class, message):
 
 def test_the_check_accepts_a_careful_planner():
     check_planner(Careless(), TicTacToe())
-
-
-# -- agents ------------------------------------------------------------------------------------------------------------
-
-
-def test_the_random_agent_keeps_the_contract():
-    check_agent(load_object(agent_spec("random").entry_point), "CartPole-v1")
 
 
 # -- what the fakes learn ----------------------------------------------------------------------------------------------

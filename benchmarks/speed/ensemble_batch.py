@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +76,7 @@ def _forward_loop(members: list[nn.Sequential], rows: Tensor, member: Tensor) ->
     return forward
 
 
-def _train(networks: list[nn.Module], inputs: list[Tensor]) -> Callable[[], object]:
+def _train(networks: Sequence[nn.Module], inputs: Sequence[Tensor]) -> Callable[[], object]:
     """Returns a gradient step of every network: forward, backward, Adam."""
     optimizers = [torch.optim.Adam(network.parameters(), fused=True) for network in networks]
 

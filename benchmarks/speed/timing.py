@@ -17,7 +17,7 @@ def fastest(
     """Calls each function for about `block_s` seconds, all of them in turn, `rounds` times.
 
     Returns:
-        Seconds that a call of each function took in its fastest round: what else runs on the machine can only add to it.
+        Seconds that a call of each function took in its fastest round: what else runs on the machine only adds to it.
     """
     calls = {name: _calls_in(function, block_s) for name, function in functions.items()}
     best = dict.fromkeys(functions, float("inf"))

@@ -159,6 +159,8 @@ def starts_of_first_row(model, rounds, **imagination):
     dreams.reset()
     seen = [int(dreams.state.place[0])]
     for rows in rounds:
+        if not imagination:
+            dreams.step(np.ones(2, dtype=np.int64))  # so that the streams of steps stand elsewhere
         dreams.restart(np.array(rows))
         if 0 in rows:
             seen.append(int(dreams.state.place[0]))
@@ -276,10 +278,35 @@ def test_a_reply_may_end_the_game_by_chance_as_any_step():
     assert abs(ended.mean() - 0.5) < 0.05
 
 
+def test_nobody_replies_once_the_game_has_ended_by_chance():
+    stopped = Altered(TicTacToe(), lambda step: step._replace(continues=torch.zeros_like(step.continues)))
+    obs, _, terminated, _, _ = play(DreamEnv(stopped, opponent=last_free, seed=0), [0])
+    assert terminated
+    assert np.count_nonzero(obs) == 1
+
+
 def in_half_of_the_replies(step):
     """Lets a game go on with probability one half once two stones lie."""
     stones = torch.tensor([9 - board.fields.count(0) for board in step.state])
     return step._replace(continues=torch.where(stones == 2, 0.5, step.continues))
+
+
+def replies_to_first_row(second_rows_move):
+    """Ends the first row's game at once, the second's perhaps; returns what the first row sees of its next games."""
+    corner_ends = Altered(TicTacToe(), lambda step: step._replace(continues=torch.tensor(corner_free(step.state))))
+    env = DreamVecEnv(corner_ends, 2, opponent=random_opponent, seed=0)
+    env.reset()
+    env.step(np.array([8, second_rows_move]))
+    return [env.step(env.action_masks()[:, :8].argmax(1))[0][0].tolist() for _ in range(8)]
+
+
+def corner_free(boards):
+    """Returns 1.0 for every game that goes on with its last corner free."""
+    return [float(board.fields[8] == 0 and not board.over) for board in boards]
+
+
+def test_replies_do_not_depend_on_whether_others_are_replied_to():
+    assert replies_to_first_row(8) == replies_to_first_row(0)
 
 
 class Patience(TicTacToe):

@@ -7,7 +7,7 @@ from torch.nn.functional import one_hot, silu
 
 import zoo_core
 from zoo_core.testing import check_world_model
-from zoo_core.world_model import index
+from zoo_core.world_model import index, put
 from zoo_ensemble.losses import bound_log_var
 
 
@@ -79,11 +79,23 @@ def test_a_row_without_a_member_gets_the_mean_of_the_elites_at_temperature_0(lin
 def test_a_row_keeps_the_member_that_its_first_step_draws(linear_model):
     state, action = begin(linear_model, some_obs(200)), torch.zeros(200, 1)
     drawn = step(linear_model, state, action).state.member
-    assert drawn.bincount(minlength=5).min() >= 20  # 40 expected, with a deviation of 6
+    assert drawn.bincount(minlength=5).tolist() == [40] * 5
     state = step(linear_model, state, action).state
     for seed in range(1, 4):
         state = step(linear_model, state, action, seed=seed).state
         assert torch.equal(state.member, drawn)
+
+
+def test_rows_that_begin_anew_leave_the_members_of_others_alone(linear_model):
+    action = torch.zeros(200, 1)
+    before = step(linear_model, begin(linear_model, some_obs(200)), action).state
+    fresh = torch.arange(0, 200, 2)
+    begun = put(before, fresh, begin(linear_model, some_obs(100)))
+    assert (begun.member[fresh] == -1).all()
+    after = step(linear_model, begun, action, seed=5).state.member
+    assert torch.equal(after[1::2], before.member[1::2])
+    assert not torch.equal(after[fresh], before.member[fresh])
+    assert after.min() >= 0
 
 
 def test_a_new_observation_frees_a_row_of_its_member(linear_model):
@@ -131,6 +143,16 @@ def test_asking_for_uncertainty_changes_nothing_else(linear_model):
     }
     assert torch.equal(plain.state.member, asked.state.member)
     torch.testing.assert_close(plain.state.obs, asked.state.obs)
+
+
+@pytest.mark.parametrize(("name", "config"), [("mlp", {}), ("ensemble", {"num_elites": 1})])
+def test_a_single_member_does_not_claim_to_be_certain(linear_replay, model_for, name, config):
+    model = model_for(linear_replay, name, **config)
+    model.fit(linear_replay, rng=rng(), max_updates=1)
+    dreams = zoo_core.DreamVecEnv(model, 2, uncertainty_penalty=1.0, seed=0)
+    dreams.reset()
+    with pytest.raises(ValueError, match="reports no epistemic uncertainty: leave uncertainty_penalty"):
+        dreams.step(np.zeros((2, 1), np.float32))
 
 
 # -- temperature -------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ def dream(model, steps=5):
         for _ in range(steps):
             imagined = model.step(state, torch.zeros(8, 1), rng=rng, uncertainty=True)
             state = imagined.state
-            seen += [state.obs, imagined.reward, imagined.continues, imagined.uncertainty["epistemic"]]
+            seen += [state.obs, imagined.reward, imagined.continues, *(imagined.uncertainty or {}).values()]
     return seen
 
 

@@ -144,7 +144,7 @@ def test_fitting_the_same_data_again_makes_nothing_worse(model_for, linear_repla
     model.fit(linear_replay, rng=rng(0))
     once = error()
     again = [model.fit(linear_replay, rng=rng(seed)) and error() for seed in (1, 2)]
-    assert max(again) <= 1.1 * once
+    assert max(again) <= 1.5 * once  # by chance up to 1.3 over eight seeds
 
 
 @pytest.mark.parametrize("name", ["ensemble", "mlp"])
@@ -167,13 +167,18 @@ def test_construction_and_fit_leave_the_global_stream_alone(model_for, linear_re
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_members_differ_from_the_start_and_learn_from_samples_of_their_own(model_for, linear_replay):
-    model = model_for(linear_replay, max_epochs=1)
-    first = model.network.layers[0].weight.detach()
-    assert not torch.equal(first[0], first[1])
-    with torch.no_grad():  # the same weights, so that only the data can make a difference
+def test_members_begin_with_weights_of_their_own(model_for, linear_replay):
+    first = model_for(linear_replay).network.layers[0].weight
+    assert all(not torch.equal(first[0], first[e]) for e in range(1, 5))
+
+
+@pytest.mark.parametrize("bootstrap", [True, False])
+def test_members_learn_from_samples_of_their_own(model_for, linear_replay, bootstrap):
+    """From the same weights, with all rows in one batch, so that only the choice of rows can make a difference."""
+    model = model_for(linear_replay, batch_size=10_000, bootstrap=bootstrap)
+    with torch.no_grad():
         for parameter in model.network.parameters():
             parameter.copy_(parameter[:1].expand_as(parameter))
     model.fit(linear_replay, rng=rng(), max_updates=5)
     weights = model.network.layers[0].weight
-    assert all(not torch.allclose(weights[0], weights[e], atol=1e-4) for e in range(1, 5))
+    assert [torch.allclose(weights[0], weights[e], atol=1e-4) for e in range(1, 5)] == [not bootstrap] * 4

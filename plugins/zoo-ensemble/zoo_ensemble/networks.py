@@ -46,7 +46,7 @@ class BatchedNetwork(nn.Module):
         """Maps `[E, N, in]` to `[E, N, out]`; without gradients on a CPU, as many rows at a time as its cache holds."""
         if torch.is_grad_enabled() or x.shape[1] <= ROWS_IN_CACHE or x.device.type != "cpu":
             return self._forward(x)
-        return torch.cat([self._forward(rows) for rows in x.split(ROWS_IN_CACHE, dim=1)], dim=1)
+        return torch.cat([self._forward(rows) for rows in torch.split(x, ROWS_IN_CACHE, dim=1)], dim=1)
 
     def _forward(self, x: Tensor) -> Tensor:
         in_place = not torch.is_grad_enabled()  # nothing needs the old tensor, and a fresh one costs page faults

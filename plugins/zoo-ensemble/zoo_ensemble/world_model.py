@@ -270,8 +270,13 @@ class Ensemble(WorldModel):
             continues=continues,
         )
 
-    def _uncertainty(self, everyone: Tensor, log_var: Tensor) -> dict[str, Tensor]:
-        """Epistemic: RMS over standardised outputs of the members' deviation; aleatoric: RMS of the predicted one."""
+    def _uncertainty(self, everyone: Tensor, log_var: Tensor) -> dict[str, Tensor] | None:
+        """Epistemic: RMS over standardised outputs of the members' deviation; aleatoric: RMS of the predicted one.
+
+        None of a single member, which has nobody to disagree with: a penalty on 0 would look like certainty.
+        """
+        if len(self.elites) == 1:
+            return None
         spread = self._predict(everyone[self.elites]).mean.var(0, unbiased=False)
         return {"epistemic": spread.mean(-1).sqrt(), "aleatoric": torch.exp(log_var).mean(-1).sqrt()}
 

@@ -99,6 +99,14 @@ def test_every_argument_can_be_reached_by_a_setting(name, env, steps, settings, 
     assert same(weights(agent.learner.algorithm), sb3_alone(name, env, arguments, steps))
 
 
+@pytest.mark.parametrize("name", ["ppo", "sac"])
+def test_a_learning_rate_follows_its_schedule(name):
+    env, arguments, steps = CASES[name]
+    arguments = {**arguments, "learning_rate": lambda progress: 0.01 * progress}
+    agent = make(name, env, arguments).learn(steps)
+    assert same(weights(agent.learner.algorithm), sb3_alone(name, env, arguments, steps))
+
+
 @pytest.mark.parametrize(("name", "continuous"), [("sac", True), ("dqn", False)])
 def test_hindsight_experience_replay_is_sb3s(name, continuous):
     arguments = {
@@ -106,6 +114,7 @@ def test_hindsight_experience_replay_is_sb3s(name, continuous):
         "replay_buffer_kwargs": {"n_sampled_goal": 2, "goal_selection_strategy": "future"},
         "learning_starts": 30,
         "batch_size": 16,
+        "buffer_size": 1_000,
         "policy_kwargs": {"net_arch": [16]},
     }
     settings = [f"{name}.{key}={value!r}" for key, value in arguments.items() if key != "replay_buffer_class"]

@@ -84,7 +84,14 @@ class DreamConfig:
         check_choice("observation", self.observation, ("decoded", "latent"))
 
 
-_OFF_POLICY = {"learning_starts": 1_000, "train_freq": 1, "gradient_steps": 6, "buffer_size": 100_000}
+# Chosen on Pendulum-v1: 8 updates every 32 dream steps, and networks half as wide as SB3's learn as well in half the time.
+_OFF_POLICY = {
+    "learning_starts": 1_000,
+    "train_freq": 1,
+    "gradient_steps": 8,
+    "buffer_size": 100_000,
+    "policy_kwargs": {"net_arch": [128, 128]},
+}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,50 @@
+# The commands of this repository. Each sets itself up: a .venv with the versions of constraints.txt and all packages of
+# the repository, installed again when one of these files changes.
+#
+#   make demo               SB3 agents learn in their own dreams, and win in reality
+#   make test               the fast test suite
+#   make lint               formatting, lint and types
+#   make learn [CASE=...]   learning results: train, judge, write benchmarks/results/learn
+#   make bench [CASE=...]   speed results: measure, write benchmarks/results/speed
+#   make tables             put the results into the READMEs
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3))
+BIN := .venv/bin
+PACKAGES := envs $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+INSTALLED := .venv/installed
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+export SDL_VIDEODRIVER ?= dummy
+export MUJOCO_GL ?= egl
+
+.DEFAULT_GOAL := demo
+.PHONY: demo test lint learn bench tables
+
+$(INSTALLED): pyproject.toml constraints.txt $(PACKAGES:%=%/pyproject.toml)
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt $(TORCH)
+	$(BIN)/pip install --quiet --constraint constraints.txt -e '.[dev]' $(PACKAGES:%=-e ./%)
+	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/python -m benchmarks.demo
+
+# One torch thread a worker: small networks gain nothing from more, and two workers would fight for two cores.
+test: export OMP_NUM_THREADS = 1
+test: export MKL_NUM_THREADS = 1
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy zoo_core $(filter-out %.egg-info,$(wildcard envs/zoo_* plugins/*/zoo_*))
+
+learn: $(INSTALLED)
+	$(BIN)/python -m benchmarks.learn $(CASE)
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.bench $(CASE)
+
+tables: $(INSTALLED)
+	$(BIN)/python -m benchmarks.tables
