@@ -6,13 +6,14 @@ import sys
 import time
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 
-from benchmarks.results import Result, write_result
+from benchmarks.results import DIRECTORY, Result, Run, write_result
 from benchmarks.speed.case import CASES
 from zoo_core.errors import did_you_mean
 
 
-def run_case(name: str) -> Result:
+def run_case(name: str, directory: Path = DIRECTORY) -> Result:
     """Measures a case and writes its file."""
     begun = time.perf_counter()
     measured = import_module(CASES[name]).measure()
@@ -22,9 +23,13 @@ def run_case(name: str) -> Result:
         name,
         command=f"make bench CASE={name}",
         bar=measured.bar,
-        runs=[replace(run, wall_s=wall_s) for run in measured.runs],
-        controls=measured.controls,
+        runs=[_tidy(run, wall_s) for run in measured.runs],
+        controls=[
+            replace(c, runs=[_tidy(run) for run in c.runs], score=None if c.runs else _digits(c.score))
+            for c in measured.controls
+        ],
         threads=1,
+        directory=directory,
     )
 
 
@@ -45,6 +50,16 @@ def main(names: list[str]) -> int:
             print(f"  {control.name:32} {control.score:12.4g}")
         passed &= result.passed
     return 0 if passed else 1
+
+
+def _tidy(run: Run, wall_s: float = 0.0) -> Run:
+    figures = {name: _digits(value) for name, value in run.figures.items()}
+    return replace(run, score=_digits(run.score), figures=figures, wall_s=wall_s)
+
+
+def _digits(value: float) -> float:
+    """Rounds to five digits: more of a measured time are noise."""
+    return float(f"{value:.5g}")
 
 
 if __name__ == "__main__":

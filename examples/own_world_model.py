@@ -63,7 +63,7 @@ def _inputs(obs: Tensor, action: Tensor) -> Tensor:
     return torch.column_stack([obs, action, torch.ones_like(action)])
 
 
-def main(real_steps: int = 1_000, dream_steps: int = 50_000) -> float:
+def main(real_steps: int = 2_000, dream_steps: int = 100_000) -> float:
     env = as_vec_env("CartPole-v1", seed=0)
     model = LeastSquares(env.observation_space, env.action_space)
     check_world_model(model, zoo_core.Replay.collect(env, real_steps, seed=0))

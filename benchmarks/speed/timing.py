@@ -58,4 +58,4 @@ def _calls_in(function: Callable[[], object], seconds: float) -> int:
     while time.perf_counter() - begun < seconds:
         function()
         calls += 1
-    return calls
+    return max(1, calls)

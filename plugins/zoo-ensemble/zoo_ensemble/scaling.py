@@ -8,6 +8,7 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 MIN_STD = 1e-6  # a dimension that varies less is constant, and is not divided
+REACH = 10.0  # a limit of the space farther from the data than so many of its widths says nothing
 
 
 class Standardizer(nn.Module):
@@ -52,16 +53,14 @@ class Bounds(nn.Module):
         self._space = space
 
     def fit(self, obs: Tensor, reward: Tensor, margin: float) -> None:
-        """Takes the limits of the space where they are finite; else the range of observations `[N, D]`, widened on both
-        sides by `margin` times its width. Rewards `[N]` give their range.
+        """Takes the range of observations `[N, D]`, widened on both sides by `margin` times its width, or up to the
+        limits of the space where those are finite and within reach. Rewards `[N]` give their range.
         """
         low, high = obs.amin(0), obs.amax(0)
-        slack = margin * (high - low)
-        space_low, space_high = (
-            torch.as_tensor(bound, device=obs.device) for bound in (self._space.low, self._space.high)
-        )
-        self.obs_low.copy_(torch.where(space_low.isfinite(), space_low, low - slack))
-        self.obs_high.copy_(torch.where(space_high.isfinite(), space_high, high + slack))
+        for bound, limit in ((self.obs_low, self._space.low), (self.obs_high, self._space.high)):
+            limit = torch.as_tensor(limit, dtype=obs.dtype, device=obs.device)
+            reach = torch.where(limit.isfinite(), REACH, margin) * (high - low)
+            bound.copy_(torch.clamp(limit, low - reach, high + reach))
         self.reward_low.copy_(reward.min())
         self.reward_high.copy_(reward.max())
 

@@ -81,6 +81,13 @@ def test_the_seed_decides_everything(name):
     assert not same(weights(first), weights(other))
 
 
+def test_policy_and_model_begin_with_weights_of_the_seed():
+    first, second, other = (make("dream-sac", seed=seed) for seed in (1, 1, 2))
+    for part in (weights, lambda agent: list(agent.model.parameters())):
+        assert same(part(first), part(second))
+        assert not same(part(first), part(other))
+
+
 @pytest.mark.parametrize(("num_envs", "steps", "made"), [(1, 55, 55), (1, 30, 30), (3, 60, 60), (3, 50, 51)])
 def test_no_more_real_steps_are_made_than_asked_for(num_envs, steps, made):
     """But for what is missing to a step of all environments."""
@@ -148,6 +155,16 @@ def test_the_model_learns_from_all_real_steps_so_far(monkeypatch):
     monkeypatch.setattr(agent.model, "fit", lambda replay, **kwargs: sizes.append(len(replay)) or fit(replay, **kwargs))
     agent.learn(90)
     assert sizes == [40, 60, 80, 90]
+
+
+def test_a_time_limit_is_stored_as_such_and_ends_no_dream():
+    agent = make("dream-sac", gym.make("Pendulum-v1", max_episode_steps=15), horizon=50).learn(40)
+    steps = agent.replay.transitions()
+    assert steps.truncated.nonzero()[0].tolist() == [14, 29]
+    assert not steps.terminated.any()
+    dreams = agent.make_dreams(100)
+    dreams.reset()
+    assert not any(dreams.step(np.zeros((100, 1), np.float32))[2].any() for _ in range(20))
 
 
 def test_dreams_begin_where_they_are_said_to():

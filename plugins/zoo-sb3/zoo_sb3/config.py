@@ -84,7 +84,7 @@ class DreamConfig:
         check_choice("observation", self.observation, ("decoded", "latent"))
 
 
-# Chosen on Pendulum-v1: 8 updates every 32 dream steps, and networks half as wide as SB3's learn as well in half the time.
+# Chosen on Pendulum-v1: 8 updates every 32 dream steps; networks half as wide as SB3's learn as well in half the time.
 _OFF_POLICY = {
     "learning_starts": 1_000,
     "train_freq": 1,
@@ -107,6 +107,7 @@ class DreamSACConfig(DreamConfig):
 class DreamTD3Config(DreamConfig):
     """SB3's TD3 in dreams."""
 
+    explore_prob: float = 0.1
     td3: Arguments = field(  # arguments of stable_baselines3.TD3; action_noise is the deviation of Gaussian noise
         default_factory=lambda: {**_OFF_POLICY, "action_noise": 0.1}
     )

@@ -91,7 +91,8 @@ class DreamAgent(Agent):
         if first:
             policy: Any = RandomPolicy(self.action_space, seed=self.seed)
         else:
-            policy = _Exploring(self._exploring, self.action_space, self.config.explore_prob, self.seed + self.round)
+            seed = stream_seed(self.seed, f"explore-{self.round}")
+            policy = _Exploring(self._exploring, self.action_space, self.config.explore_prob, seed)
         with Progress("real steps", steps, show=self.progress_bar) as progress:
 
             def go_on(made: int) -> bool:

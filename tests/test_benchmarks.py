@@ -1,0 +1,229 @@
+"""Results are data: every committed file is valid, and every table in a README is made from them."""
+
+import json
+import platform
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+
+from benchmarks import bench, machine, tables
+from benchmarks.results import (
+    DIRECTORY,
+    KINDS,
+    Bar,
+    Condition,
+    Control,
+    Run,
+    check_result,
+    read_results,
+    write_result,
+)
+from benchmarks.speed import dream_overhead, dream_rate, ensemble_batch, models
+from benchmarks.speed.case import CASES, Measured
+from benchmarks.speed.timing import fastest, times, torch_threads
+
+BAR = Bar((Condition("score", ">=", -180), Condition("env_steps", "<=", 1_000)), runs_required=2)
+RUNS = (Run(0, -150.5, 1_000, wall_s=90.0, figures={"regret": 11.0}), Run(1, -160.5, 1_000), Run(2, -300.0, 1_000))
+FILES = sorted(DIRECTORY.glob("*/*.json"))
+
+
+def write(directory, **changes):
+    arguments = {"command": "make learn CASE=a-case", "bar": BAR, "runs": RUNS, "directory": directory, **changes}
+    return write_result("learn", "a-case", **arguments)
+
+
+def data_of(directory):
+    return json.loads((directory / "learn" / "a-case.json").read_text())
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_every_committed_result_is_valid(path):
+    check_result(path.parent.name, path.stem, json.loads(path.read_text()))
+
+
+def test_every_speed_case_has_a_result_made_by_its_command():
+    results = read_results("speed")
+    assert list(results) == sorted(CASES)
+    assert all(result.command == f"make bench CASE={case}" for case, result in results.items())
+
+
+def test_results_hold_nothing_but_files_of_the_four_kinds():
+    assert {path.name for path in DIRECTORY.iterdir()} <= set(KINDS)
+    assert all(path in FILES for path in DIRECTORY.rglob("*") if path.is_file())
+
+
+def test_a_result_that_was_written_is_read_back(tmp_path):
+    controls = [Control("random", runs=[Run(0, -1_200.0), Run(1, -1_300.0)]), Control("optimum", score=-139.9)]
+    written = write(tmp_path, controls=controls, extra={"task": "dream-sac on Pendulum-v1"})
+    read = read_results("learn", tmp_path)["a-case"]
+    assert read.to_json() == json.loads(json.dumps(written.to_json()))
+    assert read.score == pytest.approx(-203.667, abs=1e-3)
+    assert [control.score for control in read.controls] == [-1_250.0, -139.9]
+    assert [path.name for path in (tmp_path / "learn").iterdir()] == ["a-case.json"]
+
+
+def test_a_result_names_neither_host_nor_folder(tmp_path):
+    write(tmp_path)
+    text = (tmp_path / "learn" / "a-case.json").read_text()
+    assert platform.node() not in text
+    assert str(machine.ROOT) not in text
+    assert str(tmp_path) not in text
+
+
+@pytest.mark.parametrize(
+    ("bar", "passed"),
+    [
+        (None, True),
+        (BAR, True),
+        (Bar(BAR.conditions, runs_required=3), False),
+        (Bar([Condition("env_steps", "<=", 999)]), False),
+        (Bar([Condition("regret", "<=", 11.0)]), True),
+        (Bar([Condition("score", ">=", -160), Condition("regret", ">=", 12.0)]), False),
+    ],
+)
+def test_passed_follows_from_runs_and_bar(tmp_path, bar, passed):
+    runs = [RUNS[0]] if bar and "regret" in [c.metric for c in bar.conditions] else RUNS
+    write(tmp_path, bar=bar, runs=runs)
+    assert data_of(tmp_path)["passed"] is passed
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"passed": False}, "passed is False, but the runs and the bar say True"),
+        ({"case": "another"}, "holds case 'another'"),
+        ({"commit": "main"}, "commit must be 40 hexadecimal digits"),
+        ({"command": "python /home/me/run.py"}, "command must be one that anybody can type"),
+        ({"machine": {"cpu": "x", "cores": 2, "threads": 1, "host": "mine"}}, "machine must hold cpu, cores, threads"),
+        ({"versions": {"python": "3.11.7"}}, "versions are of"),
+        ({"runs": []}, "has no run"),
+        ({"runs": [{"seed": 0, "score": "good"}]}, "score of a run must be a finite number, got 'good'"),
+        ({"date": "yesterday"}, "yesterday"),
+        ({"verdict": "fine"}, "must hold case, command"),
+        (
+            {"controls": [{"name": "x", "score": 1.0, "note": "", "runs": [{"seed": 0, "score": 2.0}]}]},
+            "does not follow",
+        ),
+    ],
+)
+def test_a_file_that_was_tampered_with_is_refused(tmp_path, changes, message):
+    write(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        check_result("learn", "a-case", {**data_of(tmp_path), **changes})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Run(0, float("nan")), "score of a run must be a finite number, got nan"),
+        (lambda: Run(0, 1.0, figures={"ratio": float("inf")}), "ratio of a run must be a finite number"),
+        (lambda: Run(0, 1.0).measure("regert"), "a run has no 'regert'; it has score"),
+        (lambda: Condition("score", "==", 1.0), "op must be one of >=, <="),
+        (lambda: Control("nothing"), "'nothing' needs runs or a score"),
+    ],
+)
+def test_what_is_no_result_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_tables_of_all_readmes_are_up_to_date():
+    command = [sys.executable, "-m", "benchmarks.tables", "--check"]
+    done = subprocess.run(command, cwd=machine.ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_number_that_was_typed_into_a_table_is_replaced():
+    text = f"before\n<!-- table:speed -->\n{tables.speed_table()}<!-- /table -->\nafter\n"
+    assert tables.update(text) == text
+    assert tables.update(text.replace("≤ 0.5", "≤ 0.1")) == text
+
+
+def test_a_table_that_nobody_makes_is_an_error():
+    with pytest.raises(ValueError, match="there is no table 'sped'; there are plugins, learn, speed"):
+        tables.update("<!-- table:sped -->\n<!-- /table -->\n")
+
+
+# -- speed -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_case_is_answered_with_the_nearest(capsys):
+    assert bench.main(["dream-rte"]) == 2
+    assert capsys.readouterr().err == "no speed case 'dream-rte': did you mean 'dream-rate'?\n"
+
+
+def test_a_case_is_measured_and_written(tmp_path, monkeypatch):
+    module = ModuleType("benchmarks.speed.tiny")
+    module.measure = lambda: Measured(
+        Bar([Condition("ratio", "<=", 1.3)]), [Run(0, 1.25, figures={"ratio": 1.2345678})]
+    )
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(CASES, "tiny", module.__name__)
+    result = bench.run_case("tiny", tmp_path)
+    assert result.passed
+    read = read_results("speed", tmp_path)["tiny"]
+    assert (read.command, read.runs[0].figures) == ("make bench CASE=tiny", {"ratio": 1.2346})
+
+
+def test_what_does_ten_times_the_work_takes_several_times_as_long():
+    seconds = fastest({"one": lambda: sum(range(5_000)), "ten": lambda: sum(range(50_000))}, rounds=3, block_s=0.01)
+    assert 5 < seconds["ten"] / seconds["one"] < 20
+
+
+def test_everything_takes_its_turn():
+    turns = []
+    fastest({name: times(3, lambda name=name: turns.append(name)) for name in "ab"}, rounds=2, block_s=0.0)
+    assert "".join(turns) == "aaabbb" * 3  # to warm up, and two rounds
+
+
+def test_threads_are_as_before_after_a_measurement():
+    before = torch.get_num_threads()
+    with torch_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Cases measure a small model, and each thing once."""
+    monkeypatch.setattr(models, "CONFIG", {"hidden": 4})
+    monkeypatch.setattr(models, "REAL_STEPS", 20)
+    monkeypatch.setattr(models, "UPDATES", 1)
+    models.pendulum_ensemble.cache_clear()
+
+    def once(functions, **_):
+        for function in functions.values():
+            function()
+        return dict.fromkeys(functions, 0.5)
+
+    monkeypatch.setattr(dream_overhead, "HORIZON", 2)
+    for module in (dream_overhead, dream_rate, ensemble_batch):
+        monkeypatch.setattr(module, "fastest", once)
+    yield
+    models.pendulum_ensemble.cache_clear()
+
+
+def test_dream_overhead_measures_what_its_bar_asks_for(small):
+    measured = dream_overhead.measure()
+    assert not measured.bar.met_by([Run(0, 1.0, figures={**measured.runs[0].figures, "env_1_over_model_step": 2.1})])
+    assert measured.bar.met_by(measured.runs)
+    assert [control.name for control in measured.controls] == ["2 threads"]
+
+
+def test_dream_rate_counts_every_dream(small):
+    figures = dream_rate.measure().runs[0].figures
+    assert figures["dream_4096_steps_per_s"] == 4096 * figures["dream_1_steps_per_s"]
+
+
+def test_ensemble_batch_compares_the_same_networks(small):
+    assert ensemble_batch.measure().runs[0].figures["forward_256_speedup"] == 1.0
+    model = models.pendulum_ensemble()
+    inputs = models.member_inputs(model, 10)
+    alone = ensemble_batch._member(model.network, 3)(inputs[3])
+    assert alone.allclose(model.network(inputs)[3], atol=1e-6)

@@ -1,0 +1,121 @@
+"""What the README says works: its Python, its plugin and its commands, with fewer steps; and the examples."""
+
+import importlib.util
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import gymnasium as gym
+import pytest
+
+import zoo_core
+from zoo_core.cli import main
+from zoo_core.plugins import Registry, WorldModelSpec
+from zoo_core.testing import check_dream_faces, check_world_model
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+QUICK_DREAMS = "--set dream_steps=64 --set num_dreams=16 --set ppo.n_steps=2 --set ppo.batch_size=16"
+FEWER = {  # in the README: in this test
+    "steps=2_000": "steps=100",
+    "env.action_space, seed=0": 'env.action_space, {"hidden": 8, "max_epochs": 2}, seed=0',
+    "num_envs=256": "num_envs=16",
+    "n_steps=32, batch_size=512": "n_steps=4, batch_size=64",
+    ".learn(200_000)": ".learn(64)",
+    '"Pendulum-v1", seed=0).learn(1_000)': (
+        '"Pendulum-v1", {"dream_steps": 64, "model.hidden": 8, "model.max_epochs": 2}, seed=0).learn(50)'
+    ),
+    "--seed 0 --out runs/X": f"--seed 0 --out runs/X --timesteps 40 --set model.max_epochs=2 {QUICK_DREAMS}",
+    "--episodes 20": "--episodes 1",
+    "--timesteps 100000": "--timesteps 64 --n-envs 16 --set n_steps=4 --set batch_size=64 --eval-episodes 1",
+}
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def with_fewer_steps(text):
+    for said, done in FEWER.items():
+        text = text.replace(said, done)
+    return text
+
+
+def run(code):
+    names = {"__name__": "readme"}
+    exec(compile(code, "README.md", "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize("said", FEWER)
+def test_every_number_that_these_tests_make_smaller_is_in_the_readme(said):
+    assert said in README
+
+
+def test_the_first_snippet_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = run(with_fewer_steps(blocks("python")[0]))
+    assert names["agent"].num_timesteps == 50
+    with gym.make("zoo_core:Dream-v0", model=str(tmp_path / "model")) as env:
+        assert env.observation_space == names["env"].observation_space
+
+
+def test_the_model_of_ones_own_keeps_the_contract():
+    replay = zoo_core.Replay.collect("Pendulum-v1", 1_000, seed=0)  # five episodes: dreams begin in five places
+    model_class = run(blocks("python")[1])["LinearModel"]
+    model = check_world_model(model_class(replay.observation_space, replay.action_space), replay)
+    check_dream_faces(model)
+    zoo_core.DreamVecEnv(model, 64).reset()
+
+
+def test_the_plugin_of_ones_own_registers_its_model():
+    names, registry = run(blocks("python")[2]), Registry("my-package 1.0")
+    names["zoo_register"](registry)
+    assert registry.get(WorldModelSpec, "linear").entry_point == "my_package.model:LinearModel"
+    project = tomllib.loads(blocks("toml")[0])["project"]
+    assert project["entry-points"]["zoo_core.plugins"] == {"linear": "my_package.plugin"}
+
+
+@pytest.mark.filterwarnings("ignore::tqdm.TqdmExperimentalWarning")  # SB3 filters it itself, pytest takes that back
+def test_the_commands_run_one_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("zoo ")]
+    assert [shlex.split(line)[1] for line in lines] == ["plugins", "list", "info", "train", "eval", "dream"]
+    for line in lines:
+        assert main(shlex.split(with_fewer_steps(line), comments=True)[1:]) == 0, line
+    assert (tmp_path / "out.gif").stat().st_size > 1_000
+    assert (tmp_path / "runs" / "X" / "run.json").is_file()
+
+
+def test_the_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    pages = README + (ROOT / "CONTRIBUTING.md").read_text()
+    for target in set(re.findall(r"^make (\w+)|`make (\w+)", pages, re.MULTILINE)):
+        name = "".join(target)
+        assert re.search(rf"^{name}:", makefile, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text())
+    assert links
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("train_sb3_in_a_dream", {"real_steps": 200, "dream_steps": 64, "episodes": 2}),
+        ("dream_agent", {"real_steps": 200, "dream_steps": 64}),
+        ("own_world_model", {"real_steps": 200, "dream_steps": 64}),
+    ],
+)
+def test_an_example_runs_and_its_policy_meets_reality(name, arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    mean = module.main(**arguments)
+    assert 8.0 <= mean <= 500.0  # no pole falls in fewer than eight steps
+    assert f"{mean:.0f}" in capsys.readouterr().out
