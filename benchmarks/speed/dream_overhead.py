@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 import zoo_core
-from benchmarks.results import Bar, Condition, Control, Run
+from benchmarks.results import Bar, Condition, Run
 from benchmarks.speed.case import Measured
 from benchmarks.speed.models import member_inputs, pendulum_ensemble
 from benchmarks.speed.timing import fastest, times, torch_threads
@@ -19,7 +19,7 @@ from zoo_core import DreamEnv, DreamVecEnv
 from zoo_ensemble.world_model import Ensemble
 
 HORIZON = 50  # steps of a dream, and of what is timed at once: every dream ends and begins again within it
-ROUNDS = 20
+ROUNDS = 25
 BATCHES = (256, 4096)
 BAR = Bar(
     (
@@ -32,15 +32,10 @@ BAR = Bar(
 
 def measure() -> Measured:
     model = pendulum_ensemble()
-    one, two = (_measure_with(model, threads) for threads in (1, 2))
-    return Measured(BAR, [one], [Control("2 threads", [two], note="the same with two torch threads")])
-
-
-def _measure_with(model: Ensemble, threads: int) -> Run:
     functions = {"forward_1": _forward(model, 1), "model_step_1": _model_step(model), "env_1": _env_step(model)}
     for num in BATCHES:
         functions |= {f"forward_{num}": _forward(model, num), f"vec_env_{num}": _vec_env_step(model, num)}
-    with torch_threads(threads):
+    with torch_threads(1):
         seconds = fastest({name: times(HORIZON, function) for name, function in functions.items()}, rounds=ROUNDS)
     figures = {
         "vec_env_256_over_forward": seconds["vec_env_256"] / seconds["forward_256"],
@@ -49,7 +44,7 @@ def _measure_with(model: Ensemble, threads: int) -> Run:
         "env_1_over_forward": seconds["env_1"] / seconds["forward_1"],
     }
     figures |= {f"{name}_us": value / HORIZON * 1e6 for name, value in seconds.items()}
-    return Run(seed=0, score=figures["vec_env_256_over_forward"], figures=figures)
+    return Measured(BAR, [Run(seed=0, score=figures["vec_env_256_over_forward"], figures=figures)])
 
 
 def _forward(model: Ensemble, num: int) -> Callable[[], object]:

@@ -48,7 +48,7 @@ class Slider(nn.Module):
         return (self.position[:, 0, 0] - 1).square()
 
     def holdout_loss(self, data):
-        return (self.position[:, 0, 0] - self.best).square()[None] + 0.01
+        return (self.position[:, 0, 0] - self.best).square() + 0.01
 
 
 def slide(best, *, patience=3, max_epochs=500, max_updates=None, callback=None):
@@ -118,20 +118,6 @@ def test_the_elites_are_the_best_on_the_hold_out_set(replay_of, model_for):
     losses = [member_losses(model, replay, rows) for rows in (train, holdout)]
     assert model.elites.tolist() == losses[1].argsort()[:4].tolist()
     assert set(model.elites.tolist()) != set(losses[0].argsort()[:4].tolist())
-
-
-def test_the_variance_is_learned_where_the_mean_has_nothing_to_learn(replay_of, model_for):
-    """The change is ±1 by a coin: the squared error never gains, the likelihood does."""
-    source = np.random.default_rng(0)
-    obs, action = source.standard_normal((400, 1)), source.uniform(-1, 1, (400, 1))
-    coin = source.choice([-1.0, 1.0], (400, 1))
-    replay = replay_of(obs, action, np.zeros(400), obs + coin)
-    model = model_for(replay, hidden=16, num_layers=1, learning_rate=1e-3)
-    model.fit(replay, rng=rng())
-    with torch.no_grad():
-        state = model.observe(None, None, torch.zeros(2_000, 1), None, rng=rng())
-        step = model.step(state, torch.zeros(2_000, 1), rng=rng())
-    assert float(model.decode(step.state).std()) == pytest.approx(1.0, abs=0.1)  # judged by the error alone: 0.8
 
 
 def member_losses(model, replay, rows):

@@ -34,7 +34,7 @@ class Dataset(NamedTuple):
 
 
 class FitResult(NamedTuple):
-    """Hold-out loss of each member `[E]` where it was left, and the gradient steps and epochs that were made."""
+    """Hold-out loss of each member `[E]` at its best, and the gradient steps and epochs that were made."""
 
     holdout_loss: Tensor
     updates: int
@@ -82,7 +82,7 @@ def fit_members(
     Args:
         parameters: each with leading dimension E, but for those shared by all.
         loss: loss of each member `[E]` on its rows of a dataset, for training.
-        holdout_loss: losses `[K, E]` for judging; a member gains where one of its K does, and the first ranks.
+        holdout_loss: the same, for judging.
         penalty: added to the training loss; a scalar.
         train: what is learned from.
         holdout: what judges.
@@ -113,17 +113,16 @@ def fit_members(
                 break
         epochs += 1
         now = _evaluate(holdout_loss, holdout.rows(everyone))
-        better = best - now > IMPROVEMENT * best.abs()
-        gained = better.any(0)
+        gained = best - now > IMPROVEMENT * best.abs()
         _keep(parameters, kept, gained)
-        best = torch.where(better, now, best)
+        best = torch.where(gained, now, best)
         since_gain = 0 if bool(gained.any()) else since_gain + 1
         if callback is not None:
-            callback(updates, {"holdout_loss": float(best[0].mean()), "epochs": float(epochs)})
+            callback(updates, {"holdout_loss": float(best.mean()), "epochs": float(epochs)})
     with torch.no_grad():
         for parameter, saved in zip(parameters, kept, strict=True):
             parameter.copy_(saved)
-    return FitResult(_evaluate(holdout_loss, holdout.rows(everyone))[0], updates, epochs)
+    return FitResult(best, updates, epochs)
 
 
 def _evaluate(loss: Callable[[Dataset], Tensor], data: Dataset) -> Tensor:

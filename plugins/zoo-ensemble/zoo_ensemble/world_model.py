@@ -178,14 +178,11 @@ class Ensemble(WorldModel):
         return error.sum(-1).mean(-1) + self._termination_loss(data)
 
     def _holdout_loss(self, data: Dataset) -> Tensor:
-        """Returns what judges each member, `[K, E]`: the squared error, as in MBPO, which also ranks the members, and
-        where there are variances to learn the likelihood.
+        """Returns what judges each member `[E]`: the squared error, as in MBPO, since a likelihood that still grows
+        says little once the mean is right.
         """
-        mean, log_var = self._predict(self.network(data.inputs))
-        judges = [(mean - data.targets).square()]
-        if self.config.probabilistic:
-            judges.append(gaussian_nll(mean, log_var, data.targets))
-        return torch.stack([judge.sum(-1).mean(-1) for judge in judges]) + self._termination_loss(data)
+        mean, _ = self._predict(self.network(data.inputs))
+        return (mean - data.targets).square().sum(-1).mean(-1) + self._termination_loss(data)
 
     def _termination_loss(self, data: Dataset) -> Tensor:
         """Returns the cross-entropy of each member `[E]`; 0 if termination is known or never seen."""
