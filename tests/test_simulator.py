@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+import zoo_core
 from zoo_core import seeding
 from zoo_core.errors import UnsupportedSpaceError
 from zoo_core.plugins import make_env
@@ -12,6 +13,7 @@ from zoo_core.replay import Replay
 from zoo_core.simulator import SettableEnv, SimulatorModel
 from zoo_core.testing import check_world_model
 from zoo_core.testing.fakes import Corridor
+from zoo_core.world_model import repeat
 
 CLASSIC = ["CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1"]
 ALL = [*CLASSIC, "zoo_envs/CartPoleSwingUp-v0", "zoo_envs/LinearSystem-v0"]
@@ -149,3 +151,29 @@ def test_an_environment_brings_its_own_way_to_set_the_state():
     step = model.step(state, torch.tensor([1, 0]), rng=RNG)
     assert step.reward.tolist() == [5.0, 9.0]
     assert step.continues.tolist() == [1.0, 0.0]
+
+
+def test_a_simulator_with_noise_draws_it_from_the_rng_of_the_step():
+    model = SimulatorModel("zoo_envs/LinearSystem-v0", noise_std=0.1)
+    state = model.initial_state(3, rng=zoo_core.rng(0))
+    action = torch.zeros(3, 1)
+    first, again, other = (model.decode(model.step(state, action, rng=zoo_core.rng(s)).state) for s in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_the_noise_of_a_row_does_not_depend_on_the_other_rows():
+    model = SimulatorModel("zoo_envs/LinearSystem-v0", noise_std=0.1)
+    state = model.initial_state(3, rng=zoo_core.rng(0))
+    action = torch.zeros(3, 1)
+    moved = torch.tensor([[0.0], [5.0], [5.0]])
+    alone, beside = (model.decode(model.step(state, a, rng=zoo_core.rng(1)).state) for a in (action, moved))
+    assert torch.equal(alone[0], beside[0])
+    assert not torch.equal(alone[1:], beside[1:])
+
+
+def test_the_noise_has_the_deviation_of_the_environment():
+    model = SimulatorModel("zoo_envs/LinearSystem-v0", noise_std=0.1)
+    state = repeat(model.initial_state(1, rng=zoo_core.rng(0)), 2_000)
+    after = model.decode(model.step(state, torch.zeros(2_000, 1), rng=zoo_core.rng(1)).state)
+    assert after.std(0).tolist() == pytest.approx([0.1, 0.1], rel=0.08)

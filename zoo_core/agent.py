@@ -14,8 +14,9 @@ from torch import Tensor
 
 from zoo_core import checkpoint, spaces
 from zoo_core.acting import SpacesOnly, as_vec_env, env_id_of
-from zoo_core.config import build_config, config_from_json, config_to_json
+from zoo_core.config import build_config, check_range, config_from_json, config_to_json
 from zoo_core.errors import CheckpointError
+from zoo_core.seeding import fresh_seed
 from zoo_core.training import TrainingEnv, record_progress, run_training
 from zoo_core.world_model import WorldModel, resolve_device
 
@@ -50,7 +51,8 @@ class Agent(ABC):
         tensorboard_log: str | None = None,
     ) -> None:
         self.config: Any = build_config(self.config_class, config) if self.config_class else config
-        self.seed = int(np.random.SeedSequence().generate_state(1)[0] >> 1) if seed is None else int(seed)
+        self.seed = fresh_seed() if seed is None else int(seed)
+        check_range("seed", self.seed, 0)
         self.device = resolve_device(device)
         self.verbose = verbose
         self.tensorboard_log = tensorboard_log
@@ -196,6 +198,7 @@ class Agent(ABC):
                 "observation_space": spaces.space_to_json(self.observation_space),
                 "action_space": spaces.space_to_json(self.action_space),
                 "seed": self.seed,
+                "num_envs": self.env.num_envs,
                 "num_timesteps": self.num_timesteps,
                 "env_id": self.env_id,
                 "data": data,
@@ -242,7 +245,7 @@ class Agent(ABC):
         if cls.config_class:
             config = config_from_json(cls.config_class, description["config"], overrides=overrides)
         agent = cls(
-            SpacesOnly(observation_space, action_space) if env is None else env,
+            SpacesOnly(observation_space, action_space, description["num_envs"]) if env is None else env,
             config,
             seed=description["seed"],
             device=device,

@@ -273,6 +273,8 @@ class Replay:
             policy = RandomPolicy(vec_env.action_space, seed=0 if seed is None else seed)
         with contextlib.nullcontext() if seed is None else seeding.GlobalStreams(seed):
             Collector(vec_env, replay).collect(policy, steps, callback=callback)
+        if isinstance(env, str):
+            vec_env.close()
         return replay
 
 

@@ -38,7 +38,7 @@ class ModelStep(NamedTuple):
             a state the model holds terminal (continues was exactly 0) gives reward 0, continues 0, the same state.
         sign: -1 where the opponent moves next, `[B]` or a number.
         uncertainty: "epistemic" and "aleatoric" `[B]`, only when asked for.
-        held: `[B]` bool, rows in which the prediction was held back to stay in the world; None if never.
+        held: `[B]` bool, rows whose predicted observation was held back to stay in the world; None if never.
     """
 
     state: State

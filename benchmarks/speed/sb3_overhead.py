@@ -10,8 +10,8 @@ from benchmarks.speed.case import Measured
 from benchmarks.speed.models import ENV
 from benchmarks.speed.timing import fastest, torch_threads
 
-STEPS = 200  # env steps timed at once, with as many updates
-ROUNDS = 12
+STEPS = 50  # env steps timed at once, with as many updates
+ROUNDS = 60
 BAR = Bar((Condition("updates_ratio", ">=", 0.97),))
 
 

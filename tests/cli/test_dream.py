@@ -85,6 +85,7 @@ def test_defaults_suit_many_dreams():
     assert defaults("PPO", 256, n_steps=64)["batch_size"] == 1024
     assert defaults("SAC", 256)["gradient_steps"] == 16
     assert defaults("SAC", 1)["gradient_steps"] == 1
+    assert defaults("TD3", 4)["action_noise"] == 0.1
 
 
 def test_a_model_without_decode_dreams_in_latents_and_acts_in_reality(zoo):
@@ -132,13 +133,15 @@ def test_the_same_seed_learns_the_same_policy(zoo, model):
 
 MISTAKES = {
     "dream model --algo POP": "unknown algorithm 'POP': did you mean 'PPO'?",
-    "dream model --algo DQN": "DQN takes Discrete action spaces, the model's is Box(-2.0, 2.0, (1,), float32); "
+    "dream model --algo DQN": "DQN takes Discrete action spaces, got Box(-2.0, 2.0, (1,), float32); "
     "algorithms that take it: PPO, A2C, SAC, TD3, DDPG",
-    "dream model --algo PPO --set n_stpes=3": "PPO: unknown setting 'n_stpes': did you mean 'n_steps'?",
+    "dream model --algo PPO --set n_stpes=3": "SB3's PPO has no argument 'n_stpes': did you mean 'n_steps'?",
     "dream model --algo PPO --set n_steps=few": "PPO: n_steps must be an integer, got 'few'",
     "dream model --algo PPO --set gamma=2": "PPO: gamma must be in [0.0, 1.0], got 2.0",
     "dream model --algo PPO --set learning_rate=0": "PPO: learning_rate must be in (0.0, inf), got 0.0",
-    "dream model --algo PPO --set policy=MplPolicy": "PPO: Policy MplPolicy unknown",
+    "dream model --algo PPO --set policy=MplPolicy": "SB3's PPO rejects its arguments: Policy MplPolicy unknown",
+    "dream model --algo PPO --set seed=3": "PPO: seed is set for the algorithm; remove it",
+    "dream model --algo TD3 --set action_noise=-1": "TD3: action_noise must be in [0.0, inf), got -1.0",
     "dream modle --algo PPO": "no run or saved file at modle: did you mean 'model'?",
     "dream model --algo PPO --horizon 0": "invalid value for '--horizon': "
     "Input should be greater than or equal to 1, got '0'; see zoo dream --help",

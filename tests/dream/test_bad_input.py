@@ -8,6 +8,7 @@ from gymnasium import spaces
 
 from zoo_core.dream import DreamEnv, DreamVecEnv, DreamVectorEnv, Imagination
 from zoo_core.errors import NonFiniteError, Undecodable, UnsupportedSpaceError, ZooError
+from zoo_core.simulator import SimulatorModel
 from zoo_core.testing.fakes import Altered, KalmanModel, LookupTable, SmallRSSM, TicTacToe, random_opponent
 
 FACES = [DreamEnv, DreamVectorEnv, DreamVecEnv]
@@ -215,3 +216,19 @@ def test_stepping_before_the_first_reset(kalman, face):
 def test_an_engine_alone_checks_too():
     with pytest.raises(ValueError, match="horizon must be at least 1, got -3"):
         Imagination(TicTacToe(), 2, horizon=-3, opponent=random_opponent)
+
+
+@pytest.mark.parametrize("face", [DreamEnv, DreamVectorEnv, DreamVecEnv])
+def test_a_misspelt_argument_is_answered_by_the_nearest(face):
+    with pytest.raises(TypeError, match=rf"{face.__name__} has no argument 'temprature': did you mean 'temperature'\?"):
+        face(SimulatorModel("Pendulum-v1"), temprature=0.5)
+
+
+def test_starts_that_are_no_function_are_refused():
+    with pytest.raises(TypeError, match=r"starts must be a function \(num, \*, rng\) -> beliefs, got ndarray"):
+        DreamVecEnv(SimulatorModel("Pendulum-v1"), 2, starts=np.zeros((2, 3)))
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(TypeError, match="model must be a WorldModel or the path of a saved one, got int"):
+        DreamEnv(3)

@@ -10,6 +10,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecCheckNan, VecFrameStack, VecMonitor, VecNormalize
 
 from zoo_core.dream import DreamEnv, DreamVecEnv
+from zoo_core.simulator import SimulatorModel
 from zoo_core.testing.checks.expect import same
 from zoo_core.testing.fakes import TicTacToe, random_opponent
 
@@ -171,3 +172,12 @@ def test_hindsight_replay_learns_in_a_dream(case_named):
     batch = agent.replay_buffer.sample(200)
     assert (batch.rewards == 0).any()  # hindsight: goals that were reached
     assert (batch.rewards == -1).any()
+
+
+def test_the_horizon_of_running_dreams_can_be_set():
+    env = DreamVecEnv(SimulatorModel("Pendulum-v1"), 2, horizon=50, seed=0)
+    env.reset()
+    env.set_attr("horizon", 2)
+    assert env.get_attr("horizon") == [2, 2]
+    assert not env.step(np.zeros((2, 1)))[2].any()
+    assert env.step(np.zeros((2, 1)))[2].all()

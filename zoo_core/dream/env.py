@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from zoo_core import spaces
-from zoo_core.dream.imagination import Imagination
+from zoo_core.dream.imagination import open_imagination
 from zoo_core.dream.rendering import DreamRenderer
 from zoo_core.dream.sb3 import truncation_reason
-from zoo_core.world_model import WorldModel, load_model
+from zoo_core.world_model import WorldModel
 
 
 class DreamEnv(gym.Env[Any, Any]):
@@ -32,14 +33,13 @@ class DreamEnv(gym.Env[Any, Any]):
 
     def __init__(
         self,
-        model: WorldModel | str,
+        model: WorldModel | str | Path,
         horizon: int = 200,
         *,
         render_mode: str | None = None,
         **imagination: Any,
     ) -> None:
-        world_model = model if isinstance(model, WorldModel) else load_model(model)
-        self.imagination = Imagination(world_model, 1, horizon=horizon, **imagination)
+        self.imagination = open_imagination(type(self), model, 1, horizon=horizon, **imagination)
         self.observation_space = self.imagination.observation_space
         self.action_space = self.imagination.action_space
         self.render_mode = render_mode

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,8 +15,8 @@ from gymnasium import Space, spaces
 from torch import Tensor
 
 from zoo_core import seeding, spaces as space_tools, world_model as beliefs
-from zoo_core.errors import NonFiniteError
-from zoo_core.world_model import State, WorldModel
+from zoo_core.errors import NonFiniteError, did_you_mean
+from zoo_core.world_model import State, WorldModel, load_model
 
 Array = np.ndarray[Any, Any]
 POOL_SIZE = 512  # starts drawn at a time
@@ -55,9 +57,8 @@ class DreamStep(NamedTuple):
 class Imagination:
     """B dreams that are stepped together; a dream that ended begins again when `restart` is called for its row.
 
-    Rows are independent: what one does never moves another. Randomness of a step depends on B alone, and starts are
-        drawn in
-    pools that are indexed by row and episode.
+    Rows are independent: what one does moves no other, but for the rounding of a model's matrix products. Randomness of
+    a step depends on B alone, and starts are drawn in pools that are indexed by row and episode.
 
     Args:
         model: to dream in.
@@ -175,14 +176,12 @@ class Imagination:
         """Begins the next dream in each of `rows` (integers) and returns their observations `[len(rows), ...]`."""
         self.age[rows] = 0
         self._episode[rows] += 1
-        generation = self._episode[rows] // self._pool_episodes
-        place = (self._episode[rows] % self._pool_episodes) * self.num_dreams + rows
-        first = int(generation[0])
-        if (generation == first).all():
-            fresh = beliefs.index(self._pool(first), place)
-        else:
-            parts = [beliefs.index(self._pool(int(g)), p) for g, p in zip(generation, place[:, None], strict=True)]
-            fresh = beliefs.stack(parts)
+        generation, episode = np.divmod(self._episode[rows], self._pool_episodes)
+        place = episode * self.num_dreams + rows
+        groups = {int(each): np.flatnonzero(generation == each) for each in np.unique(generation)}
+        fresh = beliefs.stack([beliefs.index(self._pool(each), place[group]) for each, group in groups.items()])
+        if len(groups) > 1:
+            fresh = beliefs.index(fresh, np.argsort(np.concatenate(list(groups.values()))))
         for old in [g for g in self._pools if g < self._episode.min() // self._pool_episodes]:
             del self._pools[old]
         self.state = fresh if len(rows) == self.num_dreams else beliefs.put(self.state, rows, fresh)
@@ -343,6 +342,26 @@ class Imagination:
         if (actions < first).any() or (actions >= past_last).any():
             raise ValueError(f"actions must be in {space}, got {actions.min()} to {actions.max()}")
         return space_tools.to_tensor(space, actions, self.model.device)  # type: ignore[no-any-return]
+
+
+def open_imagination(face: type, model: WorldModel | str | Path, num_dreams: int, **arguments: Any) -> Imagination:
+    """Returns the engine of a face: loads the model where it is a path, and answers for misspelt arguments.
+
+    Raises:
+        TypeError: there is no such argument, or the model is neither a model nor a path.
+    """
+    known = [name for name in signature(Imagination).parameters if name not in ("model", "num_dreams")]
+    for name in arguments:
+        if name not in known:
+            raise TypeError(f"{face.__name__} has no argument {name!r}{did_you_mean(name, known)}")
+    if isinstance(model, str | Path):
+        model = load_model(model)
+    if not isinstance(model, WorldModel):
+        raise TypeError(f"model must be a WorldModel or the path of a saved one, got {type(model).__name__}")
+    starts = arguments.get("starts")
+    if starts is not None and not callable(starts):
+        raise TypeError(f"starts must be a function (num, *, rng) -> beliefs, got {type(starts).__name__}")
+    return Imagination(model, num_dreams, **arguments)
 
 
 def _to_numpy(tensor: Tensor, dtype: Any) -> Array:

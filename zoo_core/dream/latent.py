@@ -90,7 +90,7 @@ class LatentPolicy:
             before, taken = state
             belief = self._filter.update(before, taken, observation, episode_start)
         action, _ = self._policy.predict(self._filter.features(belief), deterministic=deterministic)
-        state = (belief, action)
+        state = (belief, action)  # the array itself: who then changes an action in place, to explore, is believed
         return (action if batched[0] else spaces.index(self._filter.model.action_space, action, 0)), state
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from zoo_core import spaces
-from zoo_core.dream.imagination import DreamStep, Imagination
+from zoo_core.dream.imagination import DreamStep, open_imagination
 from zoo_core.dream.rendering import DreamRenderer
-from zoo_core.world_model import WorldModel, load_model
+from zoo_core.world_model import WorldModel
 
 
 class DreamVecEnv(VecEnv):
@@ -31,17 +32,18 @@ class DreamVecEnv(VecEnv):
             `uncertain_reward`, `opponent`, `seed`: see `Imagination`.
     """
 
+    spec = None  # what Gymnasium's environments have; dreams are made without one
+
     def __init__(
         self,
-        model: WorldModel | str,
+        model: WorldModel | str | Path,
         num_envs: int = 256,
         horizon: int = 200,
         *,
         render_mode: str | None = None,
         **imagination: Any,
     ) -> None:
-        world_model = model if isinstance(model, WorldModel) else load_model(model)
-        self.imagination = Imagination(world_model, num_envs, horizon=horizon, **imagination)
+        self.imagination = open_imagination(type(self), model, num_envs, horizon=horizon, **imagination)
         self.render_mode = render_mode
         super().__init__(num_envs, self.imagination.observation_space, self.imagination.action_space)
         self._renderer = DreamRenderer(self.imagination)
@@ -114,12 +116,13 @@ class DreamVecEnv(VecEnv):
         return [self._renderer.draw(i) for i in range(self.num_envs)]
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """Returns an attribute of this environment, once for each dream asked for."""
-        return [getattr(self, attr_name) for _ in self._get_indices(indices)]
+        """Returns an attribute of this environment or of its `imagination`, once for each dream asked for."""
+        owner = self if hasattr(self, attr_name) else self.imagination
+        return [getattr(owner, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Sets an attribute of this environment; dreams have none of their own."""
-        setattr(self, attr_name, value)
+        """Sets an attribute of all dreams, such as `horizon` or `temperature`; they have none each of their own."""
+        setattr(self.imagination if hasattr(self.imagination, attr_name) else self, attr_name, value)
 
     def env_method(
         self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any

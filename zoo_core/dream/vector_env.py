@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from zoo_core import spaces
-from zoo_core.dream.imagination import DreamStep, Imagination
+from zoo_core.dream.imagination import DreamStep, open_imagination
 from zoo_core.dream.rendering import DreamRenderer
 from zoo_core.dream.sb3 import truncation_reason
-from zoo_core.world_model import WorldModel, load_model
+from zoo_core.world_model import WorldModel
 
 Array = np.ndarray[Any, Any]
 
@@ -34,7 +35,7 @@ class DreamVectorEnv(VectorEnv[Any, Any, Any]):
 
     def __init__(
         self,
-        model: WorldModel | str,
+        model: WorldModel | str | Path,
         num_envs: int = 1,
         horizon: int = 200,
         *,
@@ -45,8 +46,7 @@ class DreamVectorEnv(VectorEnv[Any, Any, Any]):
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         if self.autoreset_mode is AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode must be NEXT_STEP or SAME_STEP, got DISABLED")
-        world_model = model if isinstance(model, WorldModel) else load_model(model)
-        self.imagination = Imagination(world_model, num_envs, horizon=horizon, **imagination)
+        self.imagination = open_imagination(type(self), model, num_envs, horizon=horizon, **imagination)
         self.num_envs = num_envs
         self.single_observation_space = self.imagination.observation_space
         self.single_action_space = self.imagination.action_space

@@ -60,10 +60,8 @@ class Ensemble(WorldModel):
 
     A row keeps the member that its first step draws (TS∞); `particles` spreads a root over all members.
 
-    Differs from the papers: targets are standardised too, so that losses and uncertainties compare between
-        environments; a
-    termination head is learned with the rest, unless the function is given; predictions stay within the range of the
-    data.
+    Differs from the papers: targets are standardised too, so that losses and uncertainties compare between tasks;
+    termination is learned with the rest, unless the function is given; predictions stay within reach of the data.
 
     Args:
         observation_space: a Box with one dimension.
@@ -357,8 +355,8 @@ class Ensemble(WorldModel):
         space = self.observation_space
         if len(space.shape) != 1 or not np.issubdtype(space.dtype, np.floating):  # type: ignore[arg-type]
             raise UnsupportedSpaceError(
-                f"{who} takes Box observations of one dimension and floating point type, got {space}; "
-                "flatten them with gymnasium.wrappers.FlattenObservation"
+                f"{who} takes Box observations of one dimension and floating point type, got {space}; for arrays of "
+                "numbers gymnasium.wrappers.FlattenObservation makes them so, images need another model"
             )
 
 

@@ -8,6 +8,9 @@ from stable_baselines3.common.envs import BitFlippingEnv, FakeImageEnv
 
 import zoo_core
 from zoo_core.errors import ConfigError, UnknownNameError, UnsupportedSpaceError
+from zoo_core.plugins import agent_spec
+from zoo_core.sb3_arguments import ACTION_SPACES, ALGORITHMS
+from zoo_sb3.agent import SACAgent
 
 
 @pytest.mark.parametrize(
@@ -16,17 +19,34 @@ from zoo_core.errors import ConfigError, UnknownNameError, UnsupportedSpaceError
         ("ppo", {"ppo.n_step": 5}, r"SB3's PPO has no argument 'n_step': did you mean 'n_steps'\?"),
         ("dream-ppo", {"ppo.n_step": 5}, r"SB3's PPO has no argument 'n_step': did you mean 'n_steps'\?"),
         ("sac", {"sac.bufer_size": 5}, r"SB3's SAC has no argument 'bufer_size': did you mean 'buffer_size'\?"),
-        ("ppo", {"ppo.seed": 5}, r"ppo\.seed is set by the agent; remove it"),
-        ("ppo", {"ppo.device": "cpu"}, r"ppo\.device is set by the agent; remove it"),
+        ("ppo", {"ppo.seed": 5}, r"ppo\.seed is set for the algorithm; remove it"),
+        ("ppo", {"ppo.device": "cpu"}, r"ppo\.device is set for the algorithm; remove it"),
         ("ppo", {"sac.gamma": 0.9}, r"agent 'ppo': unknown setting 'sac\.gamma'"),
         ("ppo", {"ppo": 5}, "ppo must be a mapping, got 5"),
-        ("ppo", {"ppo.batch_size": 1}, r"SB3's PPO rejects its arguments .*batch_size"),
-        ("ppo", {"ppo.policy": "ConvPolicy"}, r"SB3's PPO rejects its arguments .*Policy ConvPolicy unknown"),
-        ("dqn", {"dqn.policy_kwargs.nett_arch": [8]}, r"SB3's DQN rejects its arguments .*nett_arch"),
+        ("sac", {"sac.learning_rate": -1}, r"^sac\.learning_rate must be in \(0\.0, inf\), got -1\.0$"),
+        ("sac", {"sac.learning_rate": "fast"}, r"sac\.learning_rate must be a number or a function .*, got 'fast'"),
+        ("sac", {"sac.buffer_size": 0}, r"sac\.buffer_size must be in \[1, inf\), got 0"),
+        ("sac", {"sac.train_freq": [0, "step"]}, r"sac\.train_freq must be in \[1, inf\), got 0"),
+        ("sac", {"sac.action_noise": -0.1}, r"sac\.action_noise must be in \[0\.0, inf\), got -0\.1"),
+        (
+            "sac",
+            {"sac.action_noise": "ou"},
+            r"sac\.action_noise must be a number or of type ActionNoise or none, got 'ou'",
+        ),
+        (
+            "sac",
+            {"sac.replay_buffer_class": "HerBuffer"},
+            r"sac\.replay_buffer_class must be .* got 'HerBuffer': did you mean 'HerReplayBuffer'\?",
+        ),
+        ("dream-ppo", {"ppo.gamma": 1.5}, r"ppo\.gamma must be in \[0\.0, 1\.0\], got 1\.5"),
+        ("ppo", {"ppo.n_steps": 2.5}, r"ppo\.n_steps must be an integer, got 2\.5"),
+        ("ppo", {"ppo.batch_size": 1}, r"ppo\.batch_size must be in \[2, inf\), got 1"),
+        ("ppo", {"ppo.policy": "ConvPolicy"}, "SB3's PPO rejects its arguments: Policy ConvPolicy unknown"),
+        ("dqn", {"dqn.policy_kwargs.nett_arch": [8]}, "SB3's DQN rejects its arguments: .*'nett_arch'"),
         (
             "ppo",
             {"ppo.policy_kwargs.activation_fn": "Relu"},
-            r"activation_fn must name a class of torch\.nn such as 'ReLU', got 'Relu'",
+            r"ppo\.policy_kwargs\.activation_fn must name a class of torch\.nn such as 'ReLU', got 'Relu'",
         ),
         ("ppo", {"ppo.policy_kwargs.activation_fn": "functional"}, r"must name a class of torch\.nn"),
         ("dream-dqn", {"horizon": 0}, r"horizon must be in \[1, inf\), got 0"),
@@ -48,6 +68,16 @@ def test_a_wrong_argument_is_named(name, config, message):
         zoo_core.make_agent(name, "Pendulum-v1" if "sac" in name else "CartPole-v1", config)
 
 
+def test_a_batch_of_one_is_taken_where_no_advantage_is_normalised():
+    config = {"ppo.batch_size": 1, "ppo.n_steps": 4, "ppo.normalize_advantage": False}
+    assert zoo_core.make_agent("ppo", "CartPole-v1", config).learner.algorithm.batch_size == 1
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_the_registry_says_which_actions_an_algorithm_takes(name):
+    assert agent_spec(name.lower()).action_spaces == ACTION_SPACES[name]
+
+
 def test_an_unknown_world_model_is_answered_with_the_nearest():
     with pytest.raises(UnknownNameError, match=r"did you mean 'ensemble'\?"):
         zoo_core.make_agent("dream-ppo", "CartPole-v1", {"model": "ensembel"})
@@ -63,6 +93,13 @@ def test_an_unknown_world_model_is_answered_with_the_nearest():
 def test_a_wrong_action_space_is_answered_with_the_agents_that_take_it(name, env, message):
     with pytest.raises(UnsupportedSpaceError, match=message):
         zoo_core.make_agent(name, env)
+
+
+def test_a_wrong_action_space_is_refused_without_the_registry_too():
+    with pytest.raises(
+        UnsupportedSpaceError, match=r"SAC takes Box action spaces, got Discrete\(2\); .*: PPO, A2C, DQN"
+    ):
+        SACAgent("CartPole-v1")
 
 
 def test_a_world_model_that_does_not_take_the_observations_says_so():

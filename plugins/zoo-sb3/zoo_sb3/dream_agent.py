@@ -287,6 +287,7 @@ class _Exploring:
         actions, state = self._policy.predict(observation, state, episode_start, deterministic)
         swap = self._rng.random(len(episode_start)) < self._prob
         random, _ = self._random.predict(observation, episode_start=episode_start)
+        # In place: a latent policy keeps this array as its last action, and must believe what was done.
         spaces.put(self._space, actions, swap, spaces.index(self._space, random, swap))
         return actions, state
 

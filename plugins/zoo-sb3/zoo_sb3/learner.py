@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
-from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3, HerReplayBuffer
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo_core.checkpoint import add_prefix, pack, unpack, with_prefix
-from zoo_core.errors import ConfigError, UnsupportedSpaceError, did_you_mean
+from zoo_core.sb3_arguments import check_arguments, find_algorithm, make_algorithm
 from zoo_core.seeding import GlobalStreams
 
-ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
-    "ppo": PPO, "a2c": A2C, "dqn": DQN, "sac": SAC, "td3": TD3, "ddpg": DDPG,
-}  # fmt: skip
-_OURS = {"self", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model"}  # set by the agent
 _COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls", "exploration_rate")  # where there are such
 
 
@@ -38,15 +28,13 @@ class Learner:
     Args:
         name: of the algorithm, lower case.
         env: to learn in, or to take the spaces from.
-        arguments: of the SB3 class. Beside what it takes: `policy` is chosen by the observations if it is left out,
-            `action_noise` may be the deviation of Gaussian noise, `replay_buffer_class` may be "HerReplayBuffer", and
-            `policy_kwargs.activation_fn` the name of a class in `torch.nn`.
+        arguments: of the SB3 class, as `zoo_core.sb3_arguments.check_arguments` takes them.
         seed: of everything the algorithm draws; the same as SB3's `seed`.
         device: of the networks.
 
     Raises:
-        ConfigError: an argument is unknown or SB3 rejects it.
-        UnsupportedSpaceError: a space does not count from 0, which SB3 takes for granted.
+        ConfigError: an argument is unknown, of the wrong type or out of range, or SB3 rejects it.
+        UnsupportedSpaceError: the algorithm does not take a space of `env`.
     """
 
     def __init__(
@@ -54,13 +42,10 @@ class Learner:
     ) -> None:
         self.name = name
         self.streams = GlobalStreams(seed)
-        _check_start(name, env)
-        kwargs = _prepare(name, arguments, env)
+        algorithm = find_algorithm(name)
+        checked = check_arguments(algorithm, arguments, prefix=f"{name}.")
         with self.streams:
-            try:
-                self.algorithm: Any = ALGORITHMS[name](env=env, seed=seed % 2**32, device=device, **kwargs)
-            except (TypeError, ValueError, AssertionError) as error:
-                raise ConfigError(f"SB3's {name.upper()} rejects its arguments {dict(arguments)}: {error}") from error
+            self.algorithm: Any = make_algorithm(algorithm, env, checked, seed=seed % 2**32, device=device)
 
     def begin(self, total_timesteps: int, num_timesteps: int, callback: MaybeCallback = None) -> None:
         """Prepares for `iterate`: what SB3 does at the start of `learn`.
@@ -118,7 +103,7 @@ class Learner:
         metrics = {
             name: value for name, value in self.algorithm.logger.name_to_value.items() if name.startswith("train/")
         }
-        return {name: float(value) for name, value in metrics.items() if np.isscalar(value)}
+        return {name: float(value) for name, value in metrics.items() if isinstance(value, int | float | np.number)}
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
@@ -165,54 +150,6 @@ class Acting:
             yield
         finally:
             self._space_state, generator.state = generator.state, learning
-
-
-def _check_start(name: str, env: VecEnv) -> None:
-    for what, space in (("observation", env.observation_space), ("action", env.action_space)):
-        if np.any(getattr(space, "start", 0)):
-            raise UnsupportedSpaceError(
-                f"SB3's {name.upper()} takes {what} spaces that count from 0, got {space}; "
-                f"shift it with gymnasium.wrappers.Transform{what.capitalize()}"
-            )
-
-
-def _prepare(name: str, arguments: Mapping[str, Any], env: VecEnv) -> dict[str, Any]:
-    known = set(inspect.signature(ALGORITHMS[name].__init__).parameters) - _OURS
-    for key in arguments:
-        if key in _OURS:
-            raise ConfigError(f"{name}.{key} is set by the agent; remove it")
-        if key not in known:
-            raise ConfigError(f"SB3's {name.upper()} has no argument {key!r}{did_you_mean(key, sorted(known))}")
-    kwargs = dict(arguments)
-    kwargs.setdefault("policy", _policy_for(env.observation_space))
-    if isinstance(noise := kwargs.get("action_noise"), int | float):
-        shape = env.action_space.shape
-        kwargs["action_noise"] = NormalActionNoise(np.zeros(shape), np.full(shape, float(noise)))
-    if kwargs.get("replay_buffer_class") == "HerReplayBuffer":
-        kwargs["replay_buffer_class"] = HerReplayBuffer
-    if isinstance(frequency := kwargs.get("train_freq"), list):
-        kwargs["train_freq"] = tuple(frequency)
-    if isinstance(policy_kwargs := kwargs.get("policy_kwargs"), Mapping):
-        kwargs["policy_kwargs"] = _prepare_policy(dict(policy_kwargs))
-    return kwargs
-
-
-def _prepare_policy(policy_kwargs: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(activation := policy_kwargs.get("activation_fn"), str):
-        if not (inspect.isclass(found := getattr(nn, activation, None)) and issubclass(found, nn.Module)):
-            raise ConfigError(
-                f"policy_kwargs.activation_fn must name a class of torch.nn such as 'ReLU', got {activation!r}"
-            )
-        policy_kwargs["activation_fn"] = found
-    if isinstance(net_arch := policy_kwargs.get("net_arch"), tuple):
-        policy_kwargs["net_arch"] = list(net_arch)
-    return policy_kwargs
-
-
-def _policy_for(space: spaces.Space[Any]) -> str:
-    if isinstance(space, spaces.Dict):
-        return "MultiInputPolicy"
-    return "CnnPolicy" if is_image_space(space) else "MlpPolicy"
 
 
 def _attribute(algorithm: Any, dotted: str) -> Any:
