@@ -21,6 +21,7 @@ export MUJOCO_GL ?= egl
 .PHONY: demo test lint learn bench tables
 
 $(INSTALLED): pyproject.toml constraints.txt $(PACKAGES:%=%/pyproject.toml)
+	@echo "Installing into .venv, which takes a minute or two"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt $(TORCH)
 	$(BIN)/pip install --quiet --constraint constraints.txt -e '.[dev]' $(PACKAGES:%=-e ./%)

@@ -14,7 +14,7 @@ from benchmarks.speed.models import member_inputs, pendulum_ensemble
 from benchmarks.speed.timing import fastest, torch_threads
 from zoo_ensemble.networks import BatchedNetwork, Seating
 
-FORWARD_ROWS = (256, 4096)
+FORWARD_ROWS = (16, 256, 4096)
 TRAIN_ROWS = 256  # of each member
 ROUNDS = 30
 
@@ -26,7 +26,7 @@ def measure() -> Measured:
     functions: dict[str, Callable[[], object]] = {}
     for num in FORWARD_ROWS:
         rows = member_inputs(model, num).flatten(0, 1)[:num]
-        member = torch.randint(len(members), (num,), generator=zoo_core.rng(0))
+        member = torch.randperm(num, generator=zoo_core.rng(0)) % len(members)  # as dreams that begin together draw it
         functions[f"forward_{num}_batched"] = _forward_batched(batched, rows, member, len(members))
         functions[f"forward_{num}_loop"] = _forward_loop(members, rows, member)
     inputs = member_inputs(model, TRAIN_ROWS * len(members))

@@ -57,8 +57,8 @@ class Bounds(nn.Module):
         limits of the space where those are finite and within reach. Rewards `[N]` give their range.
         """
         low, high = obs.amin(0), obs.amax(0)
-        for bound, limit in ((self.obs_low, self._space.low), (self.obs_high, self._space.high)):
-            limit = torch.as_tensor(limit, dtype=obs.dtype, device=obs.device)
+        for bound, of_space in ((self.obs_low, self._space.low), (self.obs_high, self._space.high)):
+            limit = torch.as_tensor(of_space, dtype=obs.dtype, device=obs.device)
             reach = torch.where(limit.isfinite(), REACH, margin) * (high - low)
             bound.copy_(torch.clamp(limit, low - reach, high + reach))
         self.reward_low.copy_(reward.min())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,13 +62,16 @@ class Learner:
             )
             self._callback.on_training_start(locals(), globals())
 
-    def iterate(self) -> None:
-        """Makes one rollout and its updates: the body of the loop in SB3's `learn`."""
+    def iterate(self, more: Callable[[], bool]) -> None:
+        """Makes one rollout and its updates, the body of the loop in SB3's `learn`; an off-policy algorithm, whose
+        rollouts are of a step or so, goes on while `more()` says so.
+        """
         with self.streams:
             if isinstance(self.algorithm, OnPolicyAlgorithm):
                 self._iterate_on_policy(self.algorithm)
             else:
-                self._iterate_off_policy(self.algorithm)
+                while more():
+                    self._iterate_off_policy(self.algorithm)
 
     def _iterate_on_policy(self, algorithm: Any) -> None:
         rollout = algorithm.env, self._callback, algorithm.rollout_buffer, algorithm.n_steps
