@@ -65,13 +65,14 @@ def run_demo(task: DreamTask, seed: int, out: Path, console: Console) -> bool:
             f"{point.real_return:8.1f} in reality"
         )
 
-    agent, _, run, curve = train_dream_agent(task, seed, report=report, progress_bar=True)
+    agent, result, run, curve = train_dream_agent(task, seed, report=report, progress_bar=True)
     controls = measure_controls(task, seed)
     console.print(make_table(task, run, controls))
     out.mkdir(parents=True, exist_ok=True)
     agent.save(out / task.case)
     draw_curve(task, curve, run, controls, out / f"{task.case}.png")
-    film(task, agent, out / f"{task.case}.gif")
+    hardest = START_SEED + int(result.returns.argmin())
+    film(task, agent, hardest, out / f"{task.case}.gif")
     return task.bar is None or run.score >= task.bar
 
 
@@ -122,10 +123,10 @@ def draw_curve(task: DreamTask, curve: list[CurvePoint], run: Run, controls: lis
     plt.close(figure)
 
 
-def film(task: DreamTask, agent: Any, path: Path) -> None:
-    """Films the policy in its dream and in reality, from the same first observation."""
+def film(task: DreamTask, agent: Any, seed: int, path: Path) -> None:
+    """Films the policy in its dream and in reality, from the first observation of the real episode of that seed."""
     try:
-        dream, real = dream_and_reality(agent, agent.world_model, task.env_id, steps=200, seed=START_SEED)
+        dream, real = dream_and_reality(agent, agent.world_model, task.env_id, steps=200, seed=seed)
     except ZooError as error:
         warnings.warn(f"no film: {error}", stacklevel=2)
         return

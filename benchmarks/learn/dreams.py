@@ -20,7 +20,6 @@ from zoo_core.replay import Replay, Transitions
 from zoo_envs.pendulum_optimum import pendulum_optimal_return
 
 EVALUATION_EPISODES = 50
-CURVE_EPISODES = 10
 START_SEED = 10_000  # episode i of every evaluation begins with this seed + i, for paired comparison
 MAX_WALL_S = 240.0  # on two cores
 
@@ -57,7 +56,7 @@ class DreamTask:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Where a run stood after a round: real steps used, return in the dream and in reality (10 episodes)."""
+    """Where a run stood after a round: real steps used, return in the dream and in reality."""
 
     env_steps: int
     dream_return: float
@@ -97,8 +96,8 @@ class Curve(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         agent: Any = self.model
-        real = evaluate(agent, self.task.env_id, episodes=CURVE_EPISODES, seed=START_SEED).mean
-        point = CurvePoint(agent.num_timesteps, dream_return(agent, CURVE_EPISODES), real)
+        real = evaluate(agent, self.task.env_id, episodes=EVALUATION_EPISODES, seed=START_SEED).mean
+        point = CurvePoint(agent.num_timesteps, dream_return(agent, EVALUATION_EPISODES), real)
         self.points.append(point)
         if self.report is not None:
             self.report(point)
