@@ -6,6 +6,8 @@ that registers them with Gymnasium: `zoo_envs = "zoo_envs"`.
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -52,6 +54,8 @@ def make_env(env_id: str, **kwargs: Any) -> gym.Env[Any, Any]:
         ZooError: The environment cannot be made for another reason, such as a missing dependency.
     """
     import_env_namespace(env_id)
+    if kwargs.get("render_mode") == "rgb_array":
+        _draw_without_a_display()
     try:
         return gym.make(env_id, **kwargs)
     except (gym.error.Error, ImportError) as error:
@@ -62,6 +66,12 @@ def make_env(env_id: str, **kwargs: Any) -> gym.Env[Any, Any]:
         if "was raised from the environment creator" not in str(error):
             raise
         raise ConfigError(f"environment {env_id!r}: {error.__cause__}") from error
+
+
+def _draw_without_a_display() -> None:
+    """Lets SDL draw into memory on a Linux machine without a display, for which it would look, and complain."""
+    if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 
 
 def _import_for(env_id: str, module: str, where: str) -> None:

@@ -73,7 +73,7 @@ class EnsembleConfig(MLPConfig):
     """
 
     num_members: int = 5  # networks E
-    num_elites: int = 5  # of these, the best on the hold-out set carry dreams (MBPO: 5 of 7)
+    num_elites: int = 5  # of these, the best on the hold-out set carry dreams (MBPO: 5 of 7; here all)
     bootstrap: bool = True  # each member draws its own sample of the data, with replacement
     bound_weight: float = 0.01  # pull on the learned bounds of the log-variance
 
