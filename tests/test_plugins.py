@@ -1,5 +1,6 @@
 """Plugins: found, loaded, named when broken; and what is made from them by name."""
 
+import os
 import re
 import shutil
 import sys
@@ -336,3 +337,15 @@ def test_an_argument_that_the_environment_does_not_take_is_a_config_error():
 def test_the_public_functions_are_those_of_this_module():
     assert zoo_core.make_agent is make_agent
     assert zoo_core.specs is specs
+
+
+@pytest.mark.parametrize(("display", "driver"), [(None, "dummy"), (":0", None)])
+def test_pictures_are_drawn_into_memory_where_there_is_no_display(monkeypatch, display, driver):
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    if display is not None:
+        monkeypatch.setenv("DISPLAY", display)
+    make_env("CartPole-v1", render_mode="rgb_array").close()
+    assert os.environ.get("SDL_VIDEODRIVER") == driver
