@@ -207,7 +207,7 @@ def small(monkeypatch):
     monkeypatch.setattr(models, "CONFIG", {"hidden": 4})
     monkeypatch.setattr(models, "REAL_STEPS", 20)
     monkeypatch.setattr(models, "UPDATES", 1)
-    models.pendulum_ensemble.cache_clear()
+    models.ensemble_of.cache_clear()
 
     def once(functions, **_):
         for function in functions.values():
@@ -218,7 +218,7 @@ def small(monkeypatch):
     for module in (dream_overhead, dream_rate, ensemble_batch):
         monkeypatch.setattr(module, "fastest", once)
     yield
-    models.pendulum_ensemble.cache_clear()
+    models.ensemble_of.cache_clear()
 
 
 def test_dream_overhead_measures_what_its_bar_asks_for(small):
@@ -234,7 +234,7 @@ def test_dream_rate_counts_every_dream(small):
 
 def test_ensemble_batch_compares_the_same_networks(small):
     assert ensemble_batch.measure().runs[0].figures["forward_256_speedup"] == 1.0
-    model = models.pendulum_ensemble()
+    model = models.ensemble_of(models.ENV)
     inputs = models.member_inputs(model, 10)
     alone = ensemble_batch._member(model.network, 3)(inputs[3])
     assert alone.allclose(model.network(inputs)[3], atol=1e-6)

@@ -1,11 +1,15 @@
 """What a dream costs beside the network that it runs: contracts, checks, NumPy, infos and new beginnings.
 
 The floor is the forward pass of the ensemble's networks on as many rows, each through one member, without gradients.
+
+The bars are for Pendulum-v1, whose dreams end together, on one thread. Beside them, without a bar: two threads, and
+CartPole-v1, whose dreams end by themselves, so that termination is predicted and rows begin anew at every step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -13,13 +17,14 @@ import torch
 import zoo_core
 from benchmarks.results import Bar, Condition, Run
 from benchmarks.speed.case import Measured
-from benchmarks.speed.models import member_inputs, pendulum_ensemble
+from benchmarks.speed.models import ENV, ensemble_of, member_inputs
 from benchmarks.speed.timing import fastest, times, torch_threads
 from zoo_core import DreamEnv, DreamVecEnv
 from zoo_ensemble.world_model import Ensemble
 
 HORIZON = 50  # steps of a dream, and of what is timed at once: every dream ends and begins again within it
 ROUNDS = 25
+ROUNDS_BESIDE = 8  # of what has no bar
 BATCHES = (256, 4096)
 BAR = Bar(
     (
@@ -31,7 +36,7 @@ BAR = Bar(
 
 
 def measure() -> Measured:
-    model = pendulum_ensemble()
+    model = ensemble_of(ENV)
     functions = {"forward_1": _forward(model, 1), "model_step_1": _model_step(model), "env_1": _env_step(model)}
     for num in BATCHES:
         functions |= {f"forward_{num}": _forward(model, num), f"vec_env_{num}": _vec_env_step(model, num)}
@@ -44,7 +49,18 @@ def measure() -> Measured:
         "env_1_over_forward": seconds["env_1"] / seconds["forward_1"],
     }
     figures |= {f"{name}_us": value / HORIZON * 1e6 for name, value in seconds.items()}
+    figures |= {f"two_threads_{name}": value for name, value in _ratios(model, threads=2).items()}
+    figures |= {f"cartpole_{name}": value for name, value in _ratios(ensemble_of("CartPole-v1"), threads=1).items()}
     return Measured(BAR, [Run(seed=0, score=figures["vec_env_256_over_forward"], figures=figures)])
+
+
+def _ratios(model: Ensemble, *, threads: int) -> dict[str, float]:
+    functions: dict[str, Callable[[], object]] = {}
+    for num in BATCHES:
+        functions |= {f"forward_{num}": _forward(model, num), f"vec_env_{num}": _vec_env_step(model, num)}
+    with torch_threads(threads):
+        seconds = fastest({n: times(HORIZON, function) for n, function in functions.items()}, rounds=ROUNDS_BESIDE)
+    return {f"{num}_over_forward": seconds[f"vec_env_{num}"] / seconds[f"forward_{num}"] for num in BATCHES}
 
 
 def _forward(model: Ensemble, num: int) -> Callable[[], object]:
@@ -60,8 +76,9 @@ def _forward(model: Ensemble, num: int) -> Callable[[], object]:
 def _vec_env_step(model: Ensemble, num: int) -> Callable[[], object]:
     env = DreamVecEnv(model, num, horizon=HORIZON, seed=0)
     env.reset()
-    actions = np.random.default_rng(0).uniform(-2.0, 2.0, (num, 1)).astype(np.float32)
-    return lambda: env.step(actions)
+    model.action_space.seed(0)
+    actions = cycle([np.stack([model.action_space.sample() for _ in range(num)]) for _ in range(8)])
+    return lambda: env.step(next(actions))
 
 
 def _env_step(model: Ensemble) -> Callable[[], object]:

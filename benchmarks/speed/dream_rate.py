@@ -10,7 +10,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from benchmarks.results import Control, Run
 from benchmarks.speed.case import Measured
-from benchmarks.speed.models import ENV, pendulum_ensemble
+from benchmarks.speed.models import ENV, ensemble_of
 from benchmarks.speed.timing import fastest, times, torch_threads
 from zoo_core import DreamVecEnv
 
@@ -21,7 +21,7 @@ ROUNDS = 10
 
 
 def measure() -> Measured:
-    model = pendulum_ensemble()
+    model = ensemble_of(ENV)
     functions: dict[str, Callable[[], object]] = {
         f"dream_{num}": _vec_step(DreamVecEnv(model, num, horizon=STEPS, seed=0)) for num in BATCHES
     }

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import zoo_core
 from benchmarks.results import Run
 from benchmarks.speed.case import Measured
-from benchmarks.speed.models import member_inputs, pendulum_ensemble
+from benchmarks.speed.models import ENV, ensemble_of, member_inputs
 from benchmarks.speed.timing import fastest, torch_threads
 from zoo_ensemble.networks import BatchedNetwork, Seating
 
@@ -20,7 +20,7 @@ ROUNDS = 30
 
 
 def measure() -> Measured:
-    model = pendulum_ensemble()
+    model = ensemble_of(ENV)
     batched = model.network
     members = [_member(batched, e) for e in range(model.config.num_members)]
     functions: dict[str, Callable[[], object]] = {}

@@ -1,4 +1,4 @@
-"""The model that speed cases run: PETS's ensemble of five networks with four layers of 200, fitted to Pendulum-v1."""
+"""The models that speed cases run: PETS's ensemble of five networks with four layers of 200."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ UPDATES = 200
 
 
 @functools.cache
-def pendulum_ensemble() -> Ensemble:
-    """Returns the model; a short fit is enough, since its speed does not depend on its weights."""
-    env = gym.make(ENV)
+def ensemble_of(env_id: str) -> Ensemble:
+    """Returns the model of an environment; a short fit is enough, since its speed does not depend on its weights."""
+    env = gym.make(env_id)
     replay = zoo_core.Replay.collect(env, steps=REAL_STEPS, seed=0)
     model = zoo_core.make_model("ensemble", env.observation_space, env.action_space, CONFIG, seed=0, device="cpu")
     assert isinstance(model, Ensemble)
