@@ -12,7 +12,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_normalize
 from torch import Tensor
 
-from zoo_core import checkpoint, spaces
+from zoo_core import archive, spaces
 from zoo_core.acting import SpacesOnly, as_vec_env, env_id_of
 from zoo_core.config import build_config, check_range, config_from_json, config_to_json
 from zoo_core.errors import CheckpointError
@@ -204,11 +204,11 @@ class Agent(ABC):
                 "data": data,
             },
         }
-        tensors = checkpoint.add_prefix(tensors, "agent/")
+        tensors = archive.add_prefix(tensors, "agent/")
         if self.world_model is not None:
             header["world_model"], weights = self.world_model.to_file()
-            tensors |= checkpoint.add_prefix(weights, "world_model/")
-        return checkpoint.write_archive(path, header, tensors)
+            tensors |= archive.add_prefix(weights, "world_model/")
+        return archive.write_archive(path, header, tensors)
 
     @classmethod
     def load(cls, path: str | Path, env: Any = None, device: str | torch.device = "auto", **overrides: Any) -> Self:
@@ -223,7 +223,7 @@ class Agent(ABC):
         Raises:
             CheckpointError: the file is damaged, is no agent, or was written by another class.
         """
-        header, tensors = checkpoint.read_archive(path, kind="agent")
+        header, tensors = archive.read_archive(path, kind="agent")
         return cls._from_archive(header, tensors, env, device, overrides)
 
     @classmethod
@@ -253,8 +253,8 @@ class Agent(ABC):
         agent._check_same_spaces(observation_space, action_space)
         agent.num_timesteps, agent.env_id = description["num_timesteps"], description["env_id"]
         if agent.world_model is not None:
-            agent.world_model.load_file(header["world_model"], checkpoint.with_prefix(tensors, "world_model/"))
-        agent.load_file(description["data"], checkpoint.with_prefix(tensors, "agent/"))
+            agent.world_model.load_file(header["world_model"], archive.with_prefix(tensors, "world_model/"))
+        agent.load_file(description["data"], archive.with_prefix(tensors, "agent/"))
         return agent
 
     def _check_same_spaces(self, observation_space: Any, action_space: Any) -> None:
@@ -277,6 +277,6 @@ def load(path: str | Path, env: Any = None, device: str | torch.device = "auto",
     """
     from zoo_core.plugins import find_class
 
-    header, tensors = checkpoint.read_archive(path, kind="agent")
+    header, tensors = archive.read_archive(path, kind="agent")
     agent_class: type[Agent] = find_class("agent", header["agent"]["class"])
     return agent_class._from_archive(header, tensors, env, device, overrides)

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
-from zoo_core.checkpoint import archive_path, write_json
+from zoo_core.archive import archive_path, write_json
 from zoo_core.errors import CheckpointError, UnknownNameError, ZooError, did_you_mean
 from zoo_core.plugins import Spec, registry
 

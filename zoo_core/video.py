@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from zoo_core import spaces
-from zoo_core.checkpoint import write_atomically
+from zoo_core.archive import write_atomically
 from zoo_core.dream import DreamEnv, LatentObservation
 from zoo_core.errors import ZooError
 from zoo_core.plugins import make_env

@@ -17,7 +17,7 @@ import torch
 from gymnasium import Space
 from torch import Tensor, nn
 
-from zoo_core import checkpoint, seeding, spaces
+from zoo_core import archive, seeding, spaces
 from zoo_core.config import build_config, config_from_json, config_to_json
 from zoo_core.errors import CheckpointError, Undecodable, ZooError
 
@@ -227,7 +227,7 @@ class WorldModel(nn.Module, ABC):
             The path of the file.
         """
         description, tensors = self.to_file()
-        return checkpoint.write_archive(path, {"kind": "world_model", "world_model": description}, tensors)
+        return archive.write_archive(path, {"kind": "world_model", "world_model": description}, tensors)
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "auto", **overrides: Any) -> Self:
@@ -241,7 +241,7 @@ class WorldModel(nn.Module, ABC):
         Raises:
             CheckpointError: the file is damaged, is no world model, or was written by another class.
         """
-        header, tensors = checkpoint.read_archive(path, kind="world_model")
+        header, tensors = archive.read_archive(path, kind="world_model")
         return cls.from_file(header["world_model"], tensors, device=device, **overrides)
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -254,7 +254,7 @@ class WorldModel(nn.Module, ABC):
             "seed": self.seed,
             "env_id": self.env_id,
         }
-        tensors = checkpoint.add_prefix(dict(self.state_dict()), "weights/")
+        tensors = archive.add_prefix(dict(self.state_dict()), "weights/")
         leaves = [] if self.starts is None else optree.tree_leaves(self.starts)
         tensors |= {f"starts/{i}": torch.from_numpy(np.ascontiguousarray(leaf)) for i, leaf in enumerate(leaves)}
         return description, tensors
@@ -283,9 +283,9 @@ class WorldModel(nn.Module, ABC):
 
     def load_file(self, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Restores weights and first observations from what `to_file` returned."""
-        checkpoint.load_weights(self, checkpoint.with_prefix(tensors, "weights/"))
+        archive.load_weights(self, archive.with_prefix(tensors, "weights/"))
         self.env_id = description["env_id"]
-        stored = checkpoint.with_prefix(tensors, "starts/")
+        stored = archive.with_prefix(tensors, "starts/")
         starts = [stored[str(i)].numpy() for i in range(len(stored))]
         if starts:
             structure = optree.tree_structure(spaces.zeros(self.observation_space, 1))
@@ -303,12 +303,12 @@ def load_model(path: str | Path, device: str | torch.device = "auto", **override
     """
     from zoo_core.plugins import find_class
 
-    header, tensors = checkpoint.read_archive(path)
+    header, tensors = archive.read_archive(path)
     description = header.get("world_model")
     if description is None:
         raise CheckpointError(f"{path} holds no world model (it is of kind {header.get('kind')!r})")
     if header["kind"] == "agent":
-        tensors = checkpoint.with_prefix(tensors, "world_model/")
+        tensors = archive.with_prefix(tensors, "world_model/")
     model_class: type[WorldModel] = find_class("model", description["class"])
     return model_class.from_file(description, tensors, device=device, **overrides)
 

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from zoo_core import checkpoint
+from zoo_core import archive
 from zoo_core.errors import CheckpointError
 
 TENSORS = {
@@ -25,14 +25,14 @@ TENSORS = {
 
 
 def write(tmp_path, name="file", header=None, tensors=TENSORS):
-    return checkpoint.write_archive(tmp_path / name, header or {"kind": "test", "note": "ü"}, tensors)
+    return archive.write_archive(tmp_path / name, header or {"kind": "test", "note": "ü"}, tensors)
 
 
 def test_what_was_written_is_read(tmp_path):
     path = write(tmp_path)
     assert path == tmp_path / "file.zip"
     for name in ("file", "file.zip"):
-        header, tensors = checkpoint.read_archive(tmp_path / name, kind="test")
+        header, tensors = archive.read_archive(tmp_path / name, kind="test")
         assert header["note"] == "ü"
         assert tensors.keys() == TENSORS.keys()
         for key, tensor in TENSORS.items():
@@ -43,7 +43,7 @@ def test_what_was_written_is_read(tmp_path):
 def test_views_and_parameters_are_written_as_they_are(tmp_path):
     base = torch.arange(12.0).reshape(3, 4)
     tensors = {"view": base[:, 1], "same": base[:, 1], "parameter": nn.Parameter(base.T)}
-    _, read = checkpoint.read_archive(write(tmp_path, tensors=tensors))
+    _, read = archive.read_archive(write(tmp_path, tensors=tensors))
     assert torch.equal(read["view"], base[:, 1])
     assert torch.equal(read["parameter"], base.T)
 
@@ -58,23 +58,23 @@ def test_folders_are_made_and_suffixes_kept(tmp_path):
 
 def test_a_run_directory_stands_for_its_agent(tmp_path):
     write(tmp_path, "runs/x/agent")
-    assert checkpoint.find_archive(tmp_path / "runs/x") == tmp_path / "runs/x/agent.zip"
+    assert archive.find_archive(tmp_path / "runs/x") == tmp_path / "runs/x/agent.zip"
 
 
 def test_a_missing_file_says_where_it_was_looked_for(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no saved model or agent at .*nothing \(looked for .*nothing.zip"):
-        checkpoint.read_archive(tmp_path / "nothing")
+        archive.read_archive(tmp_path / "nothing")
 
 
 def test_another_kind_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="holds a file of kind 'test', expected 'agent'"):
-        checkpoint.read_archive(write(tmp_path), kind="agent")
+        archive.read_archive(write(tmp_path), kind="agent")
 
 
 def test_a_later_format_asks_for_an_upgrade(tmp_path):
     path = forge(tmp_path, {"zoo.json": json.dumps({"format": 99, "kind": "test"}).encode()})
     with pytest.raises(CheckpointError, match="has format 99, this version reads 1: upgrade zoo-core"):
-        checkpoint.read_archive(path)
+        archive.read_archive(path)
 
 
 def forge(tmp_path, members, compression=zipfile.ZIP_STORED):
@@ -112,7 +112,7 @@ class Bomb:
 def test_a_foreign_archive_is_refused_and_runs_nothing(tmp_path, monkeypatch, members, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CheckpointError, match=message):
-        checkpoint.read_archive(forge(tmp_path, members))
+        archive.read_archive(forge(tmp_path, members))
     assert not (tmp_path / "exploded").exists()
 
 
@@ -120,7 +120,7 @@ def test_a_pickle_is_not_opened(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.zip").write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(CheckpointError, match="is damaged or was not written by the zoo"):
-        checkpoint.read_archive(tmp_path / "model")
+        archive.read_archive(tmp_path / "model")
     assert not (tmp_path / "exploded").exists()
 
 
@@ -128,7 +128,7 @@ def test_a_member_that_would_unpack_to_more_than_the_file_is_refused(tmp_path):
     path = forge(tmp_path, {"tensors.safetensors": b"\0" * 10_000_000}, zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 100_000
     with pytest.raises(CheckpointError, match="is compressed or larger than the file"):
-        checkpoint.read_archive(path)
+        archive.read_archive(path)
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.99])
@@ -137,7 +137,7 @@ def test_a_truncated_file_is_refused(tmp_path, part):
     data = path.read_bytes()
     path.write_bytes(data[: int(part * len(data))])
     with pytest.raises(CheckpointError, match="is damaged"):
-        checkpoint.read_archive(path)
+        archive.read_archive(path)
 
 
 def test_a_flipped_bit_is_noticed(tmp_path):
@@ -146,7 +146,7 @@ def test_a_flipped_bit_is_noticed(tmp_path):
     data[data.index(np.float32(0.5).tobytes()) + 40] ^= 1
     path.write_bytes(bytes(data))
     with pytest.raises(CheckpointError, match="is damaged"):
-        checkpoint.read_archive(path)
+        archive.read_archive(path)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -160,7 +160,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        checkpoint.write_atomically(path, fail)
+        archive.write_atomically(path, fail)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["file.zip"]
 
@@ -171,7 +171,7 @@ def test_files_are_readable_as_others_are(tmp_path):
 
 
 def test_json_is_written_whole(tmp_path):
-    checkpoint.write_json(tmp_path / "run.json", {"seed": 1})
+    archive.write_json(tmp_path / "run.json", {"seed": 1})
     assert json.loads((tmp_path / "run.json").read_text()) == {"seed": 1}
 
 
@@ -185,4 +185,4 @@ def test_json_is_written_whole(tmp_path):
 )
 def test_weights_that_do_not_fit_are_refused(tensors):
     with pytest.raises(CheckpointError, match="the weights do not fit Linear"):
-        checkpoint.load_weights(nn.Linear(2, 2), tensors)
+        archive.load_weights(nn.Linear(2, 2), tensors)
