@@ -6,7 +6,10 @@
 #   make lint               formatting, lint and types
 #   make learn [CASE=...]   learning results: train, judge, write benchmarks/results/learn
 #   make bench [CASE=...]   speed results: measure, write benchmarks/results/speed
+#   make fuzz               open 10,000 damaged and hostile files, write benchmarks/results/soundness
 #   make tables             put the results into the READMEs
+#   make wheels             build every distribution, as wheel and sdist, into dist
+#   make standalone [PLUGIN=zoo-...]   install each wheel alone, and try it
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3))
 BIN := .venv/bin
@@ -18,7 +21,7 @@ export SDL_VIDEODRIVER ?= dummy
 export MUJOCO_GL ?= egl
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint learn bench tables
+.PHONY: demo test lint learn bench fuzz tables wheels standalone
 
 $(INSTALLED): pyproject.toml constraints.txt $(PACKAGES:%=%/pyproject.toml)
 	@echo "Installing into .venv, which takes a minute or two"
@@ -47,5 +50,15 @@ learn: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.bench $(CASE)
 
+fuzz: $(INSTALLED)
+	$(BIN)/python -m benchmarks.fuzz --files 10000
+
 tables: $(INSTALLED)
 	$(BIN)/python -m benchmarks.tables
+
+wheels: $(INSTALLED)
+	rm -rf dist
+	for package in . $(PACKAGES); do $(BIN)/python -m build --quiet --no-isolation --outdir dist $$package || exit 1; done
+
+standalone: wheels
+	$(BIN)/python -m tests.standalone $(PLUGIN)

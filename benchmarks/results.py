@@ -1,4 +1,4 @@
-"""Results as data: one JSON file a case in `benchmarks/results/{learn,long,headline,speed}/`.
+"""Results as data: one JSON file a case in `benchmarks/results/{learn,long,headline,speed,soundness}/`.
 
 ```python
 write_result(
@@ -34,7 +34,7 @@ from typing import Any
 
 from benchmarks import machine
 
-KINDS = ("learn", "long", "headline", "speed")
+KINDS = ("learn", "long", "headline", "speed", "soundness")
 DIRECTORY = Path(__file__).with_name("results")
 _OPERATORS = {">=": operator.ge, "<=": operator.le}
 _CASE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -195,7 +195,7 @@ def write_result(
     """Writes the file of a case, whole or not at all, in place of an earlier one.
 
     Args:
-        kind: "learn", "long", "headline" or "speed".
+        kind: "learn", "long", "headline", "speed" or "soundness" (what was tried so often, and never went wrong).
         case: lower case words with hyphens.
         command: what repeats it, such as "make learn CASE=demo-pendulum".
         bar: what must be reached; None where results are only reported.

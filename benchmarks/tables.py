@@ -52,8 +52,17 @@ def learn_table() -> str:
 
 def speed_table() -> str:
     """What speed cases measured with one thread, and what they had to; times in microseconds stay in the files."""
+    return _measures_table("speed")
+
+
+def soundness_table() -> str:
+    """What was tried how often, and how often it went wrong."""
+    return _measures_table("soundness")
+
+
+def _measures_table(kind: str) -> str:
     rows = []
-    for case, result in read_results("speed").items():
+    for case, result in read_results(kind).items():
         run, limits = result.runs[0], _limits(result.bar)
         measured = {"score": run.score} if not run.figures else run.figures
         lines = [
@@ -62,12 +71,17 @@ def speed_table() -> str:
             if not name.endswith("_us")
         ]
         lines += [(control.name, _number(control.score), "–") for control in result.controls if not control.runs]
-        links = [f"[{case}](benchmarks/results/speed/{case}.json)"] + [""] * (len(lines) - 1)
+        links = [f"[{case}](benchmarks/results/{kind}/{case}.json)"] + [""] * (len(lines) - 1)
         rows += [(link, *line) for link, line in zip(links, lines, strict=True)]
     return _markdown(("case", "measure", "value", "bar"), rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"plugins": plugins_table, "learn": learn_table, "speed": speed_table}
+TABLES: dict[str, Callable[[], str]] = {
+    "plugins": plugins_table,
+    "learn": learn_table,
+    "speed": speed_table,
+    "soundness": soundness_table,
+}
 
 
 def update(text: str) -> str:

@@ -20,7 +20,7 @@ class Tally(Agent):
         self.learning = seeding.numpy_rng(self.seed, "learning")
         self.acting = seeding.numpy_rng(self.seed, "acting")
 
-    def on_learn_start(self):
+    def begin_episodes(self):
         self.env.reset()
 
     def iterate(self):
@@ -43,13 +43,17 @@ class Tally(Agent):
         return (np.full(len(observation), action) if batch else np.int64(action)), state
 
     def to_file(self):
-        streams = {name: getattr(self, name).bit_generator.state for name in ("learning", "acting")}
-        return streams, {"total": self.total, "tries": self.tries}
+        return {}, {"total": self.total, "tries": self.tries}
 
     def load_file(self, data, tensors):
         self.total, self.tries = tensors["total"], tensors["tries"]
-        for name in ("learning", "acting"):
-            getattr(self, name).bit_generator.state = data[name]
+
+    def to_checkpoint(self):
+        return {name: getattr(self, name).bit_generator.state for name in ("learning", "acting")}
+
+    def load_checkpoint(self, state):
+        for name, where in state.items():
+            getattr(self, name).bit_generator.state = where
 
 
 class Hurries(Tally):
@@ -100,6 +104,45 @@ class Forgets(Tally):
         self.total = -self.total
 
 
+class ForgetsItsStreams(Tally):
+    def to_checkpoint(self):
+        return {}
+
+
+class KeepsItsEpisode(Tally):
+    """Acts by the observation before, and does not see that episodes were begun anew."""
+
+    before = 0.0
+
+    def choose(self):
+        return int(self.before > 0)
+
+    def iterate(self):
+        for _ in range(min(16, self.remaining_timesteps)):
+            obs, reward, _, _ = self.env.step(np.array([self.choose()]))
+            self.before = float(obs[0, 0])
+            self.total[self.choose()] += float(reward[0]) + self.before
+            if self.env.stop:
+                break
+        return {}
+
+
+class NeverBegins(Tally):
+    def on_learn_start(self):
+        self.env.reset()
+
+    def begin_episodes(self):
+        pass
+
+    def iterate(self):
+        for _ in range(min(16, self.remaining_timesteps)):
+            obs, _, _, _ = self.env.step(np.array([self.choose()]))
+            self.total += float(obs[0, 0])
+            if self.env.stop:
+                break
+        return {}
+
+
 @pytest.mark.parametrize("id", ["random"])
 def test_registered_agents_keep_the_contract(id):
     check_agent(load_object(agent_spec(id).entry_point), "CartPole-v1")
@@ -119,6 +162,9 @@ def test_a_careful_agent_is_accepted():
         (Batches, "for a single observation predict returns a single action"),
         (NeverStops, "learning stops when a callback returns False"),
         (Forgets, "a loaded agent acts as the saved one"),
+        (ForgetsItsStreams, "a run that is stopped and resumed from its checkpoint ends as one that never was"),
+        (KeepsItsEpisode, "a run that is stopped and resumed from its checkpoint ends as one that never was"),
+        (NeverBegins, "a run that is stopped and resumed from its checkpoint ends as one that never was"),
     ],
 )
 def test_the_check_notices(agent_class, message):

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from gymnasium import spaces
 
 import zoo_core
+from zoo_core.cli import main
 from zoo_core.errors import (
     ConfigError,
     DuplicateNameError,
@@ -22,6 +24,7 @@ from zoo_core.errors import (
 )
 from zoo_core.plugins import (
     agent_spec,
+    env_failures,
     env_namespaces,
     find_class,
     load_plugins,
@@ -103,7 +106,10 @@ BROKEN = {
     "exits_half_way": (GOOD + "    raise SystemExit(4)", r"zoo_register calls sys.exit\(4\)"),
     "no_spec": (GOOD + "    registry.register('x')", "TypeError: register takes an AgentSpec"),
     "bad_spec": (GOOD.replace("{name}-plan", "Not An Id"), "ValueError: id must be lower case words"),
-    "duplicate_in_itself": (GOOD + GOOD.split("\n")[-2] + "\n", "DuplicateNameError: planner 'broken-plan'"),
+    "duplicate_in_itself": (
+        GOOD + GOOD.split("\n")[-2] + "\n",
+        "failed to load: planner 'broken-plan' of zoo-fake-broken 1.2 is already registered by zoo-fake-broken",
+    ),
     "asks_for_the_registry": ("import zoo_core; zoo_core.specs('agent')", "asks for the registry while"),
 }
 
@@ -205,12 +211,111 @@ def test_all_plugins_can_be_disabled(site, monkeypatch):
         agent_spec("random")
 
 
-def test_strict_loading_raises_the_first_failure(site, monkeypatch):
+def test_strict_loading_raises_and_names_every_failure(site, monkeypatch):
     site.install("broken", BROKEN["import_error"][0])
+    site.install("cracked", BROKEN["no_hook"][0])
     monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
-    with pytest.raises(PluginLoadError, match="plugin 'broken'") as caught:
-        site.load()
-    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+    for index in range(2):  # what failed once is not remembered as loaded
+        with pytest.raises(PluginLoadError, match=r"plugin 'broken' .*; plugin 'cracked'") as caught:
+            load_plugins(reload=index == 0)
+        assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+    assert len(load_plugins(strict=False).failures) == 2
+
+
+# -- the command, with plugins broken in eight ways --------------------------------------------------------------------
+
+EIGHT = {
+    "missing": BROKEN["import_error"],
+    "exits": ("import sys; sys.exit(3)", r"importing zoo_fake_exits.plugin calls sys.exit\(3\)"),
+    "newer": BROKEN["newer_api"],
+    "misspelt": BROKEN["misspelt_hook"],
+    "hookless": (GOOD.replace("@hookimpl", ""), "zoo_fake_hookless.plugin has no hook"),
+    "halfway": BROKEN["fails_half_way"],
+    "twice": (
+        HEADER + GOOD.split("ZOO_API = 1")[1].replace('PlannerSpec("{name}-plan"', 'AgentSpec("ppo"'),
+        r"agent 'ppo' of zoo-fake-twice 1\.2 is already registered by zoo-sb3",
+    ),
+    "nowhere": (
+        GOOD.replace("parts:Part", "nowhere:Part"),
+        "cannot load zoo_fake_nowhere.nowhere:Part .*ModuleNotFoundError: No module named 'zoo_fake_nowhere.nowhere'",
+    ),
+}
+
+
+@pytest.fixture
+def zoo(site, monkeypatch, capsys):
+    """Runs a command as in a new process; returns exit code, output and errors."""
+
+    def run(*words):
+        monkeypatch.setattr("zoo_core.plugins.loading._loaded", None)
+        code = main(words)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def named(name, text):
+    """Says whether a line names a broken plugin with distribution, version and cause."""
+    return re.search(rf"plugin '{name}' \(zoo-fake-{name} 1\.2\).*{EIGHT[name][1]}", text)
+
+
+def test_the_command_works_beside_plugins_broken_in_eight_ways(site):
+    for name, (source, _) in EIGHT.items():
+        site.install(name, source)
+    site.install("zz")
+    command = [sys.executable, "-c", "import sys; from zoo_core.cli import main; sys.exit(main())"]
+    environment = {**os.environ, "PYTHONPATH": str(site.path)}
+    listed = subprocess.run([*command, "list"], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    for id in ("random", "ppo", "ensemble", "zz-plan"):
+        assert id in [line.split()[0] for line in listed.stdout.splitlines() if line]
+    shown = subprocess.run(
+        [*command, "plugins"], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    broken = [line for line in shown.stdout.splitlines() if line.startswith("broken: ")]
+    assert len(broken) == 7
+    assert all(any(named(name, line) for line in broken) for name in EIGHT if name != "nowhere")
+
+
+def test_a_broken_class_is_found_when_it_is_used_and_named(site, zoo):
+    site.install("nowhere", EIGHT["nowhere"][0])
+    assert zoo("list", "planners")[0] == 0
+    with pytest.raises(PluginLoadError, match=EIGHT["nowhere"][1]):
+        make_planner("nowhere-plan")
+
+
+@pytest.mark.parametrize("name", EIGHT)
+def test_strict_mode_exits_with_2_and_one_line(site, zoo, monkeypatch, name):
+    site.install(name, EIGHT[name][0])
+    monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
+    code, out, err = zoo("list")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert named(name, err)
+
+
+def test_strict_mode_names_all_that_is_broken(site, zoo, monkeypatch):
+    for name, (source, _) in EIGHT.items():
+        site.install(name, source)
+    monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
+    code, _, err = zoo("list")
+    assert (code, err.count("\n")) == (2, 1)
+    assert all(named(name, err) for name in EIGHT)
+
+
+def test_strict_mode_is_content_with_what_works(site, zoo, monkeypatch):
+    site.install("zz")
+    monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
+    assert zoo("list")[0] == 0
+
+
+@pytest.mark.parametrize(("disabled", "left"), [("nowhere,zoo-fake-missing", 1), ("all", 0)])
+def test_a_disabled_plugin_is_not_broken_in_strict_mode_either(site, zoo, monkeypatch, disabled, left):
+    for name in ("nowhere", "missing"):
+        site.install(name, EIGHT[name][0])
+    monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
+    monkeypatch.setenv("ZOO_DISABLE_PLUGINS", disabled)
+    code, out, _ = zoo("list", "agents")
+    assert code == 0
+    assert ("random" in out) == bool(left)
 
 
 def test_an_interrupt_is_not_taken_for_a_broken_plugin(site):
@@ -298,6 +403,17 @@ def test_an_environment_package_is_imported_when_one_of_its_ids_is_asked_for(sit
     with pytest.raises(UnknownNameError, match=r"unknown environment 'lazyns/Pol-v0': did you mean 'lazyns/Pole-v0'\?"):
         make_env("lazyns/Pol-v0")
     del gym.registry["lazyns/Pole-v0"]
+
+
+def test_broken_environment_packages_are_named_all_at_once(site):
+    site.install("badns", "import sys; sys.exit(1)", group="zoo_core.envs")
+    site.install("lostns", "import zoo_nowhere_at_all", group="zoo_core.envs")
+    assert [str(failure) for failure in env_failures()] == [
+        "environment package 'badns' (zoo-fake-badns 1.2) failed to load: importing zoo_fake_badns.plugin calls "
+        "sys.exit(1)",
+        "environment package 'lostns' (zoo-fake-lostns 1.2) failed to load: ModuleNotFoundError: No module named "
+        "'zoo_nowhere_at_all'",
+    ]
 
 
 def test_a_broken_environment_package_is_named(site):

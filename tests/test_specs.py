@@ -79,3 +79,14 @@ def test_an_unknown_kind_is_answered_with_the_nearest():
 
 def test_an_object_of_a_module_is_loaded():
     assert load_object("zoo_core.errors:ZooError") is ZooError
+
+
+def test_a_spec_names_its_class_and_its_config():
+    assert AgentSpec("a", "m:A", summary="s", config="m:C", check_config={"x": 1}).references == ("m:A", "m:C")
+    assert CommandSpec("c", "m:f", summary="s").references == ("m:f",)
+
+
+def test_specs_are_values_whatever_their_check_config():
+    first, second = (AgentSpec("a", "m:A", summary="s", check_config={"x": 1}) for _ in range(2))
+    assert first == second
+    assert len({first, second}) == 1

@@ -51,6 +51,10 @@ if TYPE_CHECKING:
         make_planner as make_planner,
         specs as specs,
     )
+    from zoo_core.reality_gap import (
+        GapReport as GapReport,
+        gap as gap,
+    )
     from zoo_core.replay import Replay as Replay
     from zoo_core.seeding import rng as rng
     from zoo_core.simulator import SimulatorModel as SimulatorModel
@@ -70,6 +74,7 @@ _HOMES = {
     "planner": "Evaluation Plan Planner",
     "plugins": "AgentSpec CommandSpec PlannerSpec WorldModelSpec hookimpl make_agent make_env make_model "
     "make_planner specs",
+    "reality_gap": "GapReport gap",
     "replay": "Replay",
     "seeding": "rng",
     "simulator": "SimulatorModel",

@@ -105,6 +105,14 @@ class RandomPolicy:
         num = 1 if episode_start is None else len(episode_start)
         return spaces.batch_of(self._space, [self._space.sample() for _ in range(num)]), state
 
+    def to_checkpoint(self) -> list[dict[str, Any]]:
+        """Returns where the stream stands, JSON-able."""
+        return seeding.space_streams(self._space)
+
+    def load_checkpoint(self, state: list[dict[str, Any]]) -> None:
+        """Sets the stream to where it stood."""
+        seeding.set_space_streams(self._space, state)
+
 
 class Collector:
     """Acts in a VecEnv and stores what happens; it remembers where it stands between calls.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,18 +16,25 @@ from torch import Tensor
 
 from zoo_core import archive, spaces
 from zoo_core.acting import SpacesOnly, as_vec_env, env_id_of
+from zoo_core.checkpoint import Checkpoints, Recording
 from zoo_core.config import build_config, check_range, config_from_json, config_to_json
-from zoo_core.errors import CheckpointError
+from zoo_core.errors import CheckpointError, ZooError
+from zoo_core.model_card import make_card
+from zoo_core.replay import Replay
+from zoo_core.restoring import restoring
 from zoo_core.seeding import fresh_seed
 from zoo_core.training import TrainingEnv, record_progress, run_training
 from zoo_core.world_model import WorldModel, resolve_device
+
+MAX_ENVS = 2**20  # environments of an agent in a file; more is no number of environments
 
 
 class Agent(ABC):
     """A learner that acts, with the interface of an SB3 algorithm.
 
-    A subclass implements `iterate`, `predict`, `to_file` and `load_file`. It steps `self.env` (callbacks and counters
-    hang on it), and keeps to `self.remaining_timesteps`.
+    A subclass implements `iterate`, `begin_episodes`, `predict`, `to_file` and `load_file`. It steps `self.env`
+    (callbacks and counters hang on it), and keeps to `self.remaining_timesteps`. What a run must remember beyond that,
+    to go on byte for byte after it was stopped, it names in `recordings` and `to_checkpoint`.
 
     Args:
         env: an id, a Gymnasium environment or an SB3 VecEnv.
@@ -37,6 +46,7 @@ class Agent(ABC):
     """
 
     config_class: ClassVar[type | None] = None
+    left_out: ClassVar[frozenset[str]] = frozenset()  # recordings that `save` does not write unless told to
     env: TrainingEnv
     env_id: str | None
 
@@ -70,6 +80,13 @@ class Agent(ABC):
         """Does one unit of work, such as a rollout and its updates, and returns its metrics."""
 
     @abstractmethod
+    def begin_episodes(self) -> None:
+        """Resets `self.env` before the next step, and forgets what was remembered of running episodes.
+
+        Called when `learn` begins (an evaluation may have used the environment) and after every checkpoint.
+        """
+
+    @abstractmethod
     def predict(
         self,
         observation: Any,
@@ -99,13 +116,29 @@ class Agent(ABC):
     def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Restores what `to_file` returned."""
 
+    def to_checkpoint(self) -> Any:
+        """Returns what learning goes on from beside `to_file` and `recordings`: above all its random streams.
+
+        JSON-able values, tensors and arrays, nested in dicts and lists.
+        """
+        return {}
+
+    def load_checkpoint(self, state: Any) -> None:  # noqa: B027 - beside to_checkpoint, which some agents leave alone
+        """Restores what `to_checkpoint` returned."""
+
+    @property
+    def recordings(self) -> dict[str, Recording]:
+        """What mostly grows, such as a replay: checkpoints write only what is new in it."""
+        return {}
+
     @property
     def world_model(self) -> WorldModel | None:
         """The world model that the agent learns, if it has one."""
         return None
 
-    def on_learn_start(self) -> None:  # noqa: B027 - a hook that most agents leave alone
+    def on_learn_start(self) -> None:
         """Called when `learn` begins, after the counters were set."""
+        self.begin_episodes()
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
@@ -117,6 +150,8 @@ class Agent(ABC):
         tb_log_name: str = "run",
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
+        *,
+        checkpoints: Checkpoints | None = None,
     ) -> Self:
         """Learns for `total_timesteps` env steps.
 
@@ -127,9 +162,43 @@ class Agent(ABC):
             tb_log_name: name of the run in TensorBoard.
             reset_num_timesteps: count from 0; False goes on counting.
             progress_bar: show one.
+            checkpoints: where to leave checkpoints, how often, and whether to go on from the newest.
+
+        Raises:
+            CheckpointError: there is no going on from the checkpoints, or none can be written.
         """
-        run_training(self, total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
+        run_training(
+            self,
+            total_timesteps,
+            callback,
+            log_interval=log_interval,
+            tb_log_name=tb_log_name,
+            reset_num_timesteps=reset_num_timesteps,
+            progress_bar=progress_bar,
+            checkpoints=checkpoints,
+        )
         return self
+
+    def learn_offline(self, replay: Replay) -> dict[str, float]:
+        """Learns from stored experience alone, without a step in the environment; `learn` may go on from there.
+
+        Args:
+            replay: of the agent's spaces and number of environments.
+
+        Returns:
+            Metrics.
+
+        Raises:
+            ZooError: the agent learns in its environment only.
+        """
+        raise ZooError(
+            f"{type(self).__name__} learns in its environment only; agents that learn from data have a world model, such "
+            "as dream-sac"
+        )
+
+    def replay_bytes(self, total_timesteps: int) -> int:
+        """Returns how much memory the replay may take in so many env steps, before any of it is used."""
+        return 0
 
     @property
     def remaining_timesteps(self) -> int:
@@ -151,7 +220,7 @@ class Agent(ABC):
         vec_env = as_vec_env(env)
         previous, self.env = self.env, TrainingEnv(vec_env, self)
         try:
-            self._check_same_spaces(self.observation_space, self.action_space)
+            _check_same_spaces(self.env, self.observation_space, self.action_space)
         except ValueError:
             self.env = previous
             raise
@@ -178,13 +247,15 @@ class Agent(ABC):
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path, exclude: Any = None, include: Any = None) -> Path:
+    def save(
+        self, path: str | Path, exclude: Collection[str] | None = None, include: Collection[str] | None = None
+    ) -> Path:
         """Writes everything that acts and can go on learning, at any time; opening it runs no code from the file.
 
         Args:
             path: ".zip" is added if it has no suffix.
-            exclude: accepted for SB3's callbacks, unused.
-            include: accepted for SB3's callbacks, unused.
+            exclude: recordings to leave out of the file, such as "replay".
+            include: recordings to write although `left_out` names them.
 
         Returns:
             The path of the file.
@@ -208,7 +279,13 @@ class Agent(ABC):
         if self.world_model is not None:
             header["world_model"], weights = self.world_model.to_file()
             tensors |= archive.add_prefix(weights, "world_model/")
-        return archive.write_archive(path, header, tensors)
+        left_out = self.left_out.difference(include or ()).union(exclude or ())
+        header["recordings"] = {}
+        for name, recording in self.recordings.items():
+            if name not in left_out:
+                header["recordings"][name], stored = recording.since(None)
+                tensors |= archive.add_prefix(stored, f"recordings/{name}/")
+        return archive.write_archive(path, header, tensors, readme=make_card(header))
 
     @classmethod
     def load(cls, path: str | Path, env: Any = None, device: str | torch.device = "auto", **overrides: Any) -> Self:
@@ -216,7 +293,8 @@ class Agent(ABC):
 
         Args:
             path: as given to `save`, or a run directory.
-            env: to go on learning in; without it the agent acts only.
+            env: to go on learning in; without it the agent acts only. With another number of environments than before
+                recordings, such as the replay, begin empty.
             device: "auto" takes a GPU if there is one.
             **overrides: config fields to replace, dotted or not (a function that the file could not hold, say).
 
@@ -224,43 +302,47 @@ class Agent(ABC):
             CheckpointError: the file is damaged, is no agent, or was written by another class.
         """
         header, tensors = archive.read_archive(path, kind="agent")
-        return cls._from_archive(header, tensors, env, device, overrides)
+        return cls._from_archive(path, header, tensors, env, device, overrides)
 
     @classmethod
     def _from_archive(
         cls,
+        path: str | Path,
         header: dict[str, Any],
         tensors: dict[str, Tensor],
         env: Any,
         device: str | torch.device,
         overrides: dict[str, Any],
     ) -> Self:
-        description = header["agent"]
-        if description["class"] != f"{cls.__module__}:{cls.__qualname__}":
-            raise CheckpointError(f"the file holds a {description['class']}, not a {cls.__module__}:{cls.__qualname__}")
-        observation_space, action_space = (
-            spaces.space_from_json(description[name]) for name in ("observation_space", "action_space")
-        )
-        config: Any = None
-        if cls.config_class:
-            config = config_from_json(cls.config_class, description["config"], overrides=overrides)
-        agent = cls(
-            SpacesOnly(observation_space, action_space, description["num_envs"]) if env is None else env,
-            config,
-            seed=description["seed"],
-            device=device,
-        )
-        agent._check_same_spaces(observation_space, action_space)
-        agent.num_timesteps, agent.env_id = description["num_timesteps"], description["env_id"]
-        if agent.world_model is not None:
-            agent.world_model.load_file(header["world_model"], archive.with_prefix(tensors, "world_model/"))
-        agent.load_file(description["data"], archive.with_prefix(tensors, "agent/"))
+        device = resolve_device(device)
+        with restoring(path, tensors):
+            description = header["agent"]
+            if (written_by := archive.class_of(description)) != f"{cls.__module__}:{cls.__qualname__}":
+                raise CheckpointError(f"the file holds a {written_by}, not a {cls.__module__}:{cls.__qualname__}")
+            observation_space, action_space = (
+                spaces.space_from_json(description[name]) for name in ("observation_space", "action_space")
+            )
+            config: Any = None
+            if cls.config_class:
+                config = config_from_json(cls.config_class, description["config"], overrides=overrides)
+            num_envs = operator.index(description["num_envs"])
+            check_range("num_envs", num_envs, 1, MAX_ENVS)
+            stand_in = SpacesOnly(observation_space, action_space, num_envs)
+        vec_env = stand_in if env is None else as_vec_env(env)
+        _check_same_spaces(vec_env, observation_space, action_space)
+        with restoring(path, tensors):
+            agent = cls(vec_env, config, seed=operator.index(description["seed"]), device=device)
+            agent.num_timesteps = operator.index(description["num_timesteps"])
+            agent.env_id = archive.env_id_of(description)
+            if agent.world_model is not None:
+                agent.world_model.load_file(header["world_model"], archive.with_prefix(tensors, "world_model/"))
+            agent.load_file(description["data"], archive.with_prefix(tensors, "agent/"))
+            if agent.env.num_envs == num_envs:
+                for name, recording in agent.recordings.items():
+                    if name in header["recordings"]:
+                        stored = archive.with_prefix(tensors, f"recordings/{name}/")
+                        recording.restore([(header["recordings"][name], stored)])
         return agent
-
-    def _check_same_spaces(self, observation_space: Any, action_space: Any) -> None:
-        for name, expected in (("observation_space", observation_space), ("action_space", action_space)):
-            if getattr(self.env, name) != expected:
-                raise ValueError(f"{name} of the env is {getattr(self.env, name)}, the agent's is {expected}")
 
     def _bind(self, vec_env: VecEnv) -> None:
         self.env = TrainingEnv(vec_env, self)
@@ -278,5 +360,12 @@ def load(path: str | Path, env: Any = None, device: str | torch.device = "auto",
     from zoo_core.plugins import find_class
 
     header, tensors = archive.read_archive(path, kind="agent")
-    agent_class: type[Agent] = find_class("agent", header["agent"]["class"])
-    return agent_class._from_archive(header, tensors, env, device, overrides)
+    with restoring(path, tensors):
+        agent_class: type[Agent] = find_class("agent", archive.class_of(header["agent"]))
+    return agent_class._from_archive(path, header, tensors, env, device, overrides)
+
+
+def _check_same_spaces(env: VecEnv, observation_space: Any, action_space: Any) -> None:
+    for name, expected in (("observation_space", observation_space), ("action_space", action_space)):
+        if getattr(env, name) != expected:
+            raise ValueError(f"{name} of the env is {getattr(env, name)}, the agent's is {expected}")

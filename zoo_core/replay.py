@@ -8,49 +8,36 @@ never shows a model a termination. Images stay uint8, and no observation is stor
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import optree
 import torch
 from gymnasium import Space
 from torch import Tensor
 
-from zoo_core import seeding, spaces
-from zoo_core.errors import NonFiniteError
+from zoo_core import seeding, segments, spaces
+from zoo_core.errors import CheckpointError, NonFiniteError
+from zoo_core.experience import Episode, Sequences, Transitions, to_tensors, transitions_to_tensors
+from zoo_core.storage import MEMORY_LIMIT, Array, row_bytes
+from zoo_core.streams import Streams, columns_of, leaf_spaces, leaves
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from minari import MinariDataset
 
+    from zoo_core.checkpoint import Segment
 
-class Transitions(NamedTuple):
-    """Single steps: `[N, ...]` each; observations in the layout of the space. NumPy arrays or tensors."""
+__all__ = ["Episode", "Replay", "Sequences", "Transitions"]
 
-    obs: Any
-    action: Any
-    reward: Any
-    next_obs: Any
-    terminated: Any
-    truncated: Any
-
-
-class Sequences(NamedTuple):
-    """Stretches of T steps: `obs` and `is_first` `[B, T + 1, ...]`, all else `[B, T, ...]`, as tensors.
-
-    Where `is_first[:, t + 1]` is true, an episode ended at step t and row t + 1 begins the next; row t then holds the
-    final observation, and its action, reward and flags are zero.
-    """
-
-    obs: Any
-    is_first: Tensor
-    action: Tensor
-    reward: Tensor
-    terminated: Tensor
-    truncated: Tensor
+_EMPTY = "the replay is empty: add steps, or make one with Replay.collect(env, steps=...)"
 
 
 class Replay:
     """Experience of `num_envs` environments, in the order in which it was made.
+
+    It is a `zoo_core.checkpoint.Recording`: checkpoints write what was added since the one before.
 
     Args:
         observation_space: of one environment.
@@ -58,6 +45,9 @@ class Replay:
         num_envs: environments that are stepped together.
         capacity: steps kept, over all environments; None keeps everything. The oldest go first.
         env_id: name of the environment, passed on to models.
+        memory_limit: bytes of steps that are held in memory; what grows beyond lies in temporary files, of which the
+            operating system keeps in memory what is in use.
+        directory: where those are made; None takes the system's directory of temporary files.
     """
 
     def __init__(
@@ -68,6 +58,8 @@ class Replay:
         num_envs: int = 1,
         capacity: int | None = None,
         env_id: str | None = None,
+        memory_limit: int = MEMORY_LIMIT,
+        directory: str | Path | None = None,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, got {num_envs}")
@@ -78,12 +70,32 @@ class Replay:
         self.num_envs = num_envs
         self.capacity = capacity
         self.env_id = env_id
+        self.memory_limit = memory_limit
+        self.directory = directory
         self.num_steps = 0  # steps ever added
-        self._streams = [_Stream(observation_space, action_space) for _ in range(num_envs)]
+        self._streams = self._new_streams()
 
     def __len__(self) -> int:
         """Returns the number of steps that can be read."""
-        return sum(stream.num_actions for stream in self._streams)
+        return self._streams.num_steps * self.num_envs
+
+    @staticmethod
+    def bytes_needed(
+        observation_space: Space[Any], action_space: Space[Any], steps: int, num_envs: int = 1, episodes: int = 0
+    ) -> int:
+        """Returns how many bytes a replay takes; while it grows, up to a quarter more is set aside.
+
+        Args:
+            observation_space: of one environment.
+            action_space: of one environment.
+            steps: over all environments.
+            num_envs: environments that are stepped together.
+            episodes: that end within the steps; the final observation of each takes as much as a step.
+        """
+        row = row_bytes(columns_of(observation_space, action_space)[1])
+        return (steps + num_envs + episodes) * row + steps * np.dtype(np.int64).itemsize
+
+    # -- writing -------------------------------------------------------------------------------------------------------
 
     def add(self, obs: Any, action: Any, reward: Any, terminated: Any, truncated: Any, next_obs: Any) -> None:
         """Adds one step of every environment.
@@ -97,74 +109,98 @@ class Replay:
             next_obs: `[num_envs, ...]` what followed; at the end of an episode its final observation.
 
         Raises:
+            ValueError: a batch has another shape.
             NonFiniteError: an observation, action or reward is NaN or infinite.
+            ZooError: the disk that the replay has outgrown the memory to is full.
         """
-        for name, values in (("observation", (obs, next_obs)), ("action", action), ("reward", reward)):
-            _check_finite(name, values, self.env_id)
-        for i, stream in enumerate(self._streams):
-            row = lambda _, leaf: leaf[i]  # noqa: E731, B023 - used at once
-            step = (
-                spaces.map_space(self.observation_space, row, obs),
-                spaces.map_space(self.action_space, row, action),
-                reward[i], terminated[i], truncated[i],
-                spaces.map_space(self.observation_space, row, next_obs),
-            )  # fmt: skip
-            stream.add(*step)
-            if self.capacity is not None:
-                stream.drop_oldest(self.capacity // self.num_envs)
-        self.num_steps += self.num_envs
+        num = self.num_envs
+        before, after = (self._checked("observation", self.observation_space, part, num) for part in (obs, next_obs))
+        chosen = self._checked("action", self.action_space, action, num)
+        ends = tuple(np.asarray(part) for part in (reward, terminated, truncated))
+        for name, values in zip(("reward", "terminated", "truncated"), ends, strict=True):
+            self._check_values(name, values, (num,))
+        self._streams.add(before, chosen, (ends[0], ends[1].astype(bool), ends[2].astype(bool)), after)
+        self.num_steps += num
+
+    def add_episode(self, obs: Any, action: Any, reward: Any, *, terminated: bool) -> None:
+        """Adds a whole episode of T steps, to a replay of one environment.
+
+        Args:
+            obs: `[T + 1, ...]`; the last one is the final observation.
+            action: `[T, ...]` as the action space has it.
+            reward: `[T]`.
+            terminated: whether the last step terminated; else it was truncated.
+
+        Raises:
+            ValueError: an array has another shape, or the replay has several environments.
+            NonFiniteError: an observation, action or reward is NaN or infinite.
+            ZooError: the disk that the replay has outgrown the memory to is full.
+        """
+        if self.num_envs != 1:
+            raise ValueError(f"whole episodes can be added to a replay of one environment, not of {self.num_envs}")
+        reward = np.asarray(reward)
+        if (steps := len(reward)) < 1:
+            raise ValueError("an episode must have at least one step")
+        seen = self._checked("observation", self.observation_space, obs, steps + 1)
+        chosen = self._checked("action", self.action_space, action, steps)
+        self._check_values("reward", reward, (steps,))
+        self.cut()
+        neutral = leaves(self.action_space, spaces.zeros(self.action_space, 1))
+        last = np.arange(steps) == steps - 1
+        done = [np.append(last & flag, False) for flag in (terminated, not terminated)]
+        actions = [np.concatenate([leaf, final]) for leaf, final in zip(chosen, neutral, strict=True)]
+        columns = [*seen, *actions, np.append(reward, 0.0), *done, np.arange(steps + 1) == 0]
+        self._streams.extend(np.array(self._streams.end), np.array([steps + 1]), columns)
+        self.num_steps += steps
 
     def cut(self) -> None:
         """Ends every running episode as truncated: the environments are about to be reset from outside."""
-        for stream in self._streams:
-            stream.cut()
+        self._streams.cut()
+
+    # -- reading -------------------------------------------------------------------------------------------------------
 
     def transitions(self) -> Transitions:
         """Returns all steps as NumPy arrays `[N, ...]`; Discrete actions as the space has them."""
-        parts: list[Any] = [stream.transitions() for stream in self._streams]
-        return Transitions(*optree.tree_map(lambda *leaves: np.concatenate(leaves), *parts))
+        steps = np.tile(np.arange(self._streams.num_steps), self.num_envs)
+        return self._transitions(np.repeat(np.arange(self.num_envs), self._streams.num_steps), steps)
 
     def tensors(self, device: torch.device | str = "cpu") -> Transitions:
         """Returns all steps as tensors `[N, ...]`; Discrete values count from 0, rewards are float32."""
-        return self._to_tensors(self.transitions(), device)
-
-    def _to_tensors(self, steps: Any, device: torch.device | str) -> Transitions:
-        return Transitions(
-            spaces.to_tensor(self.observation_space, steps.obs, device),
-            spaces.to_tensor(self.action_space, steps.action, device),
-            torch.as_tensor(steps.reward, device=device),
-            spaces.to_tensor(self.observation_space, steps.next_obs, device),
-            torch.as_tensor(steps.terminated, device=device),
-            torch.as_tensor(steps.truncated, device=device),
-        )
+        return transitions_to_tensors(self.observation_space, self.action_space, self.transitions(), device)
 
     def first_observations(self) -> Any:
         """Returns the first observation of every stored episode, a NumPy batch."""
-        parts = [stream.rows(np.flatnonzero(stream.is_first)) for stream in self._streams]
-        firsts = optree.tree_map(lambda *leaves: np.concatenate(leaves), *parts)
-        if len(optree.tree_leaves(firsts)[0]) == 0:
-            if len(self):
-                raise ValueError(
-                    f"no episode in the replay has its beginning left: capacity={self.capacity} is less than an episode"
-                )
-            raise ValueError("the replay is empty: add steps, or make one with Replay.collect(env, steps=...)")
-        return firsts
+        if len(self) == 0:
+            raise ValueError(_EMPTY)
+        places = self._streams.all_places()
+        places = places[self._streams.read("is_first", places)]
+        if not len(places):
+            raise ValueError(
+                f"no episode in the replay has its beginning left: capacity={self.capacity} is less than an episode"
+            )
+        return self._streams.read("obs", places)
 
     def observations(self) -> Any:
         """Returns every stored observation, a NumPy batch; finals are among them."""
-        parts = [stream.rows(slice(0, stream.length)) for stream in self._streams]
-        return optree.tree_map(lambda *leaves: np.concatenate(leaves), *parts)
+        return self._streams.read("obs", self._streams.all_places())
+
+    def episodes(self) -> Iterator[Episode]:
+        """Yields the stored episodes, environment after environment; those whose beginning was dropped are left out."""
+        streams = self._streams
+        for i, length in enumerate(streams.lengths):
+            places = streams.places(np.full(length, i), np.arange(length))
+            for begin, end in pairwise([*np.flatnonzero(streams.read("is_first", places)), length]):
+                steps = places[begin : end - 1]
+                columns = (streams.read(name, steps) for name in ("action", "reward", "terminated", "truncated"))
+                yield Episode(streams.read("obs", places[begin:end]), *columns)
 
     def sample_transitions(self, num: int, *, rng: torch.Generator, device: torch.device | str = "cpu") -> Transitions:
         """Samples `num` steps uniformly, with replacement, as tensors."""
         if len(self) == 0:
-            raise ValueError("the replay is empty: add steps, or make one with Replay.collect(env, steps=...)")
-        places = torch.randint(len(self), (num,), generator=rng, device=rng.device).cpu().numpy()
-        which, steps = self._locate(places, np.array([stream.num_actions for stream in self._streams]))
-        chosen: list[Any] = [stream.transitions(steps[which == i]) for i, stream in enumerate(self._streams)]
-        drawn = np.argsort(np.argsort(which, kind="stable"))  # back to the order in which they were drawn
-        batch = optree.tree_map(lambda *leaves: np.concatenate(leaves)[drawn], *chosen)
-        return self._to_tensors(batch, device)
+            raise ValueError(_EMPTY)
+        drawn = torch.randint(len(self), (num,), generator=rng, device=rng.device).cpu().numpy()
+        steps = self._transitions(*np.divmod(drawn, self._streams.num_steps))
+        return transitions_to_tensors(self.observation_space, self.action_space, steps, device)
 
     def sample_sequences(
         self, num: int, length: int, *, rng: torch.Generator, device: torch.device | str = "cpu"
@@ -174,44 +210,61 @@ class Replay:
         Raises:
             ValueError: no stream is that long.
         """
-        room = np.array([max(0, stream.length - length) for stream in self._streams])
-        if room.sum() == 0:
+        streams = self._streams
+        fitting = np.maximum(streams.lengths - length, 0)
+        ends = np.cumsum(fitting)
+        if ends[-1] == 0:
             raise ValueError(f"no stretch of {length} steps is stored yet; the replay holds {len(self)} steps")
-        places = torch.randint(int(room.sum()), (num,), generator=rng, device=rng.device).cpu().numpy()
-        which, starts = self._locate(places, room)
-        parts = [self._streams[s].stretch(begin, length) for s, begin in zip(which, starts, strict=True)]
-        batch = optree.tree_map(lambda *leaves: np.stack(leaves), *parts)
-        obs, is_first, action, reward, terminated, truncated = batch
+        drawn = torch.randint(int(ends[-1]), (num,), generator=rng, device=rng.device).cpu().numpy()
+        which = np.searchsorted(ends, drawn, side="right")
+        begin = drawn - (ends - fitting)[which]
+        rows = streams.places(which[:, None], begin[:, None] + np.arange(length + 1))
+        steps = rows[:, :-1]
+        flags = (torch.from_numpy(streams.read(name, steps)) for name in ("reward", "terminated", "truncated"))
         return Sequences(
-            spaces.to_tensor(self.observation_space, obs, device),
-            torch.as_tensor(is_first, device=device),
-            spaces.to_tensor(self.action_space, action, device),
-            torch.as_tensor(reward, device=device),
-            torch.as_tensor(terminated, device=device),
-            torch.as_tensor(truncated, device=device),
+            to_tensors(self.observation_space, streams.read("obs", rows), device),
+            torch.from_numpy(streams.read("is_first", rows)).to(device),
+            to_tensors(self.action_space, streams.read("action", steps), device),
+            *(flag.to(device) for flag in flags),
         )
 
-    @staticmethod
-    def _locate(places: Array, counts: Array) -> tuple[Array, Array]:
-        """Returns for places in all streams, one after the other, the stream and the place in it."""
-        ends = np.cumsum(counts)
-        which = np.searchsorted(ends, places, side="right")
-        return which, places - (ends - counts)[which]
+    # -- files ---------------------------------------------------------------------------------------------------------
 
-    def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Returns a JSON-able description and the tensors that together restore the replay."""
-        description = {
-            "num_envs": self.num_envs,
-            "capacity": self.capacity,
-            "env_id": self.env_id,
-            "num_steps": self.num_steps,
-            "open": [stream.is_open for stream in self._streams],
-        }
-        return description, {
-            f"{i}/{name}": tensor
-            for i, stream in enumerate(self._streams)
-            for name, tensor in stream.to_tensors().items()
-        }
+    def mark(self) -> list[int]:
+        """Returns how much was added so far: the rows of each environment.
+
+        Raises:
+            ValueError: an episode is running, whose last row will change.
+        """
+        if self._streams.open.any():
+            raise ValueError("an episode is running: cut() the replay before it is marked")
+        return [int(number) for number in self._streams.end]
+
+    def since(self, mark: Sequence[int] | None) -> Segment:
+        """Returns what was added after `mark` was taken and is kept; all that is kept for None."""
+        begin = None if mark is None else segments.numbers_of(mark, "mark", self.num_envs)
+        rows, tensors = self._streams.segment(begin)
+        names = ("num_envs", "capacity", "env_id", "num_steps")
+        return {**{name: getattr(self, name) for name in names}, **rows}, tensors
+
+    def needs(self, description: dict[str, Any]) -> bool:
+        """Says whether a row of the segment with this description is still kept."""
+        return self._streams.keeps(*segments.rows_of(description, self.num_envs))
+
+    def restore(self, recorded: Iterable[Segment]) -> None:
+        """Replaces the contents by those of segments, oldest first; those of which nothing is kept may be missing.
+
+        Raises:
+            CheckpointError: a segment is damaged or missing, or of another replay; the contents are as they were.
+        """
+        streams = self._new_streams()
+        self.num_steps, env_id = segments.load(streams, recorded, self.capacity)
+        self.env_id = env_id or self.env_id
+        self._streams = streams
+
+    def to_file(self) -> Segment:
+        """Returns a JSON-able description and the tensors that together restore the replay: one segment with all."""
+        return self.since(None)
 
     @classmethod
     def from_file(
@@ -221,20 +274,41 @@ class Replay:
         description: dict[str, Any],
         tensors: dict[str, Tensor],
     ) -> Self:
-        """Builds the replay from what `to_file` returned."""
-        replay = cls(
-            observation_space,
-            action_space,
-            num_envs=description["num_envs"],
-            capacity=description["capacity"],
-            env_id=description["env_id"],
-        )
-        replay.num_steps = description["num_steps"]
-        for i, stream in enumerate(replay._streams):
-            prefix = f"{i}/"
-            own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-            stream.load_tensors(own, is_open=description["open"][i])
+        """Builds the replay from what `to_file` returned.
+
+        Raises:
+            CheckpointError: the file is damaged, or of other spaces.
+        """
+        num_envs = segments.count_of(description, "num_envs")
+        segments.rows_of(description, num_envs)
+        capacity = None if description.get("capacity") is None else segments.count_of(description, "capacity")
+        try:
+            replay = cls(observation_space, action_space, num_envs=num_envs, capacity=capacity)
+        except ValueError as error:
+            raise CheckpointError(f"the replay in the file is damaged: {error}") from error
+        replay.restore([(description, tensors)])
         return replay
+
+    @classmethod
+    def from_minari(
+        cls,
+        dataset: str | MinariDataset,
+        *,
+        observation_space: Space[Any] | None = None,
+        action_space: Space[Any] | None = None,
+    ) -> Replay:
+        """Reads the episodes of a Minari dataset; see `zoo_core.minari_datasets.read`."""
+        from zoo_core import minari_datasets
+
+        return minari_datasets.read(dataset, observation_space=observation_space, action_space=action_space)
+
+    def to_minari(self, dataset_id: str, **metadata: Any) -> MinariDataset:
+        """Writes the episodes as a local Minari dataset; see `zoo_core.minari_datasets.write`."""
+        from zoo_core import minari_datasets
+
+        return minari_datasets.write(self, dataset_id, **metadata)
+
+    # -- collecting ----------------------------------------------------------------------------------------------------
 
     @classmethod
     def collect(
@@ -277,109 +351,39 @@ class Replay:
             vec_env.close()
         return replay
 
+    # -- parts ---------------------------------------------------------------------------------------------------------
 
-class _Stream:
-    """The rows of one environment, in growing arrays (amortised O(1) an append)."""
+    def _new_streams(self) -> Streams:
+        return Streams(
+            self.observation_space,
+            self.action_space,
+            self.num_envs,
+            limit=None if self.capacity is None else self.capacity // self.num_envs,
+            memory_limit=self.memory_limit,
+            directory=self.directory,
+        )
 
-    def __init__(self, observation_space: Space[Any], action_space: Space[Any]) -> None:
-        self.observation_space, self.action_space = observation_space, action_space
-        self.length, self.num_actions, self._offset, self.is_open = 0, 0, 0, False
-        self._arrays: Any = {
-            "obs": spaces.zeros(observation_space, 8),
-            "action": spaces.zeros(action_space, 8),
-            "reward": np.zeros(8, np.float32),
-            "terminated": np.zeros(8, bool),
-            "truncated": np.zeros(8, bool),
-            "is_first": np.zeros(8, bool),
-            "has_action": np.zeros(8, bool),
-        }
+    def _checked(self, name: str, space: Space[Any], value: Any, num: int) -> list[Array]:
+        """Returns the parts of a batch, after checks."""
+        parts = [np.asarray(part) for part in leaves(space, value)]
+        for leaf, part in zip(leaf_spaces(space), parts, strict=True):
+            self._check_values(name, part, (num, *(leaf.shape or ())))
+        return parts
 
-    @property
-    def is_first(self) -> Array:
-        return self._view("is_first")  # type: ignore[no-any-return]
+    def _check_values(self, name: str, values: Array, shape: tuple[int, ...]) -> None:
+        if values.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {values.shape}")
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise NonFiniteError(f"{self.env_id or 'the environment'} gave a {name} that is NaN or infinite: {values}")
 
-    @property
-    def has_action(self) -> Array:
-        return self._view("has_action")  # type: ignore[no-any-return]
-
-    def add(self, obs: Any, action: Any, reward: Any, terminated: Any, truncated: Any, next_obs: Any) -> None:
-        if not self.is_open:
-            self._append(obs, is_first=True)
-        last = self._offset + self.length - 1
-        spaces.put(self.action_space, self._arrays["action"], last, action)
-        for name, value in (("reward", reward), ("terminated", terminated), ("truncated", truncated)):
-            self._arrays[name][last] = value
-        self._arrays["has_action"][last] = True
-        self.num_actions += 1
-        self._append(next_obs, is_first=False)
-        self.is_open = not (terminated or truncated)
-
-    def cut(self) -> None:
-        if self.is_open and self.length >= 2:
-            self._arrays["truncated"][self._offset + self.length - 2] = True
-        self.is_open = False
-
-    def drop_oldest(self, limit: int) -> None:
-        has_action = self._arrays["has_action"]
-        while self.num_actions > limit or (self.length and not has_action[self._offset]):
-            self.num_actions -= int(has_action[self._offset])
-            self._offset, self.length = self._offset + 1, self.length - 1
-
-    def rows(self, chosen: Any) -> Any:
-        return spaces.index(self.observation_space, self._view("obs"), chosen)
-
-    def transitions(self, chosen: Any = slice(None)) -> Transitions:
-        now = np.flatnonzero(self.has_action)[chosen]
-        action = spaces.index(self.action_space, self._view("action"), now)
-        reward, terminated, truncated = (self._view(name)[now] for name in ("reward", "terminated", "truncated"))
-        return Transitions(self.rows(now), action, reward, self.rows(now + 1), terminated, truncated)
-
-    def stretch(self, begin: int, length: int) -> tuple[Any, ...]:
-        steps, seen = slice(begin, begin + length), slice(begin, begin + length + 1)
-        action = spaces.index(self.action_space, self._view("action"), steps)
-        reward, terminated, truncated = (self._view(name)[steps] for name in ("reward", "terminated", "truncated"))
-        return self.rows(seen), self.is_first[seen], action, reward, terminated, truncated
-
-    def to_tensors(self) -> dict[str, Tensor]:
-        arrays: Any = {name: self._view(name) for name in self._arrays}
-        leaves: list[Array] = optree.tree_leaves(arrays)
-        return {str(i): torch.from_numpy(np.array(leaf)) for i, leaf in enumerate(leaves)}
-
-    def load_tensors(self, tensors: dict[str, Tensor], *, is_open: bool) -> None:
-        leaves = [tensors[str(i)].numpy().copy() for i in range(len(tensors))]
-        self._arrays = optree.tree_unflatten(optree.tree_structure(self._arrays), leaves)
-        self.length, self._offset, self.is_open = len(leaves[-1]), 0, is_open
-        self.num_actions = int(self.has_action.sum())
-
-    def _append(self, obs: Any, *, is_first: bool) -> None:
-        end = self._offset + self.length
-        if end == len(self._arrays["reward"]):
-            self._make_room()
-            end = self._offset + self.length
-        spaces.put(self.observation_space, self._arrays["obs"], end, obs)
-        for name in ("reward", "terminated", "truncated", "has_action"):
-            self._arrays[name][end] = 0
-        self._arrays["is_first"][end] = is_first
-        self.length += 1
-
-    def _make_room(self) -> None:
-        """Moves the rows to the front of arrays twice their number."""
-        kept = slice(self._offset, self._offset + self.length)
-
-        def move(array: Array) -> Array:
-            fresh = np.zeros((max(8, 2 * self.length), *array.shape[1:]), array.dtype)
-            fresh[: self.length] = array[kept]
-            return fresh
-
-        self._arrays = optree.tree_map(move, self._arrays)
-        self._offset = 0
-
-    def _view(self, name: str) -> Any:
-        kept = slice(self._offset, self._offset + self.length)
-        return optree.tree_map(lambda array: array[kept], self._arrays[name])
-
-
-def _check_finite(name: str, values: Any, env_id: str | None) -> None:
-    for leaf in optree.tree_leaves(values):
-        if not np.isfinite(leaf).all():
-            raise NonFiniteError(f"{env_id or 'the environment'} gave a {name} that is NaN or infinite: {leaf}")
+    def _transitions(self, streams: Array, steps: Array) -> Transitions:
+        now, after = self._streams.step_places(streams, steps)
+        read = self._streams.read
+        return Transitions(
+            read("obs", now),
+            read("action", now),
+            read("reward", now),
+            read("obs", after),
+            read("terminated", now),
+            read("truncated", now),
+        )

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
+
+import filelock
 
 from zoo_core.archive import archive_path, write_json
 from zoo_core.errors import CheckpointError, UnknownNameError, ZooError, did_you_mean
@@ -77,6 +81,23 @@ class RunDirectory:
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise CheckpointError(f"{file} is not a record of format {FORMAT}, which this version of zoo-core reads")
         return cls(directory, record)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from working in the directory; the lock of one that was killed is gone with it.
+
+        Raises:
+            ZooError: another process is at work in it.
+        """
+        lock = filelock.FileLock(self.path / ".lock")
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout as error:
+            raise ZooError(f"another process is at work in {self.path}") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def update(self, **entries: Any) -> None:
         """Changes entries of the record, in the file too."""

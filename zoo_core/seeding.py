@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import Space
 
 
 def stream_seed(seed: int, name: str) -> int:
@@ -67,6 +68,24 @@ class GlobalStreams:
             np.random.seed(stream_seed(seed, "numpy") % 2**32)  # noqa: NPY002 - what SB3 draws from
             torch.default_generator.manual_seed(stream_seed(seed, "torch"))
 
+    def to_checkpoint(self) -> dict[str, Any]:
+        """Returns where the streams stand, JSON-able values and arrays in a dict."""
+        (version, words, gauss), (_, keys, position, has_gauss, cached), cpu, cuda = self._states
+        return {
+            "python": [version, np.array(words, dtype=np.int64), gauss],
+            "numpy": [keys, position, has_gauss, cached],
+            "torch": cpu,
+            "cuda": cuda,
+        }
+
+    def load_checkpoint(self, state: dict[str, Any]) -> None:
+        """Sets the streams to where they stood."""
+        version, words, gauss = state["python"]
+        keys, position, has_gauss, cached = state["numpy"]
+        python = version, tuple(int(word) for word in words), gauss
+        numpy = "MT19937", np.asarray(keys), position, has_gauss, cached
+        self._states = python, numpy, state["torch"], state["cuda"]
+
     def __enter__(self) -> GlobalStreams:
         assert self._outside is None, "GlobalStreams blocks of one object do not nest"
         self._outside = _read_globals()
@@ -78,6 +97,24 @@ class GlobalStreams:
         self._states = _read_globals()
         _write_globals(self._outside)
         self._outside = None
+
+
+def space_streams(space: Space[Any]) -> list[dict[str, Any]]:
+    """Returns where the random streams of a space and of the spaces in it stand, JSON-able."""
+    return [dict(each.np_random.bit_generator.state) for each in _with_parts(space)]
+
+
+def set_space_streams(space: Space[Any], states: list[dict[str, Any]]) -> None:
+    """Sets the random streams of a space, and of the spaces in it, to what `space_streams` returned."""
+    for each, state in zip(_with_parts(space), states, strict=True):
+        each.np_random.bit_generator.state = state
+
+
+def _with_parts(space: Space[Any]) -> Iterator[Space[Any]]:
+    yield space
+    inner = getattr(space, "spaces", ())
+    for part in inner.values() if isinstance(inner, Mapping) else inner:
+        yield from _with_parts(part)
 
 
 def _read_globals() -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ leading batch dimension: Box keeps its dtype, Discrete is int64 counted from 0 w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,10 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from zoo_core.errors import UnsupportedSpaceError
+
+MAX_SIZE = 2**24  # numbers in a space that is written to a file: an image of 4,096 by 4,096
+MAX_DIMENSIONS = 32
+_DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 Nest = Any  # a tensor or array, or a dict or tuple of them
 
@@ -125,8 +130,14 @@ def is_image(space: spaces.Space[Any]) -> bool:
 
 
 def space_to_json(space: spaces.Space[Any]) -> dict[str, Any]:
-    """Describes a space by plain JSON types (infinite bounds become the strings "inf" and "-inf")."""
+    """Describes a space by plain JSON types (infinite bounds become the strings "inf" and "-inf").
+
+    Raises:
+        UnsupportedSpaceError: a file has no place for such a space.
+    """
     if isinstance(space, spaces.Box):
+        if space.low.size > MAX_SIZE:
+            raise UnsupportedSpaceError(f"cannot write spaces of more than {MAX_SIZE:,} numbers to a file: {space}")
         low, high = _bounds_to_json(space.low), _bounds_to_json(space.high)
         return {
             "type": "Box",
@@ -149,27 +160,34 @@ def space_to_json(space: spaces.Space[Any]) -> dict[str, Any]:
 
 
 def space_from_json(data: dict[str, Any]) -> spaces.Space[Any]:
-    """Builds the space that `space_to_json` described.
+    """Builds the space that `space_to_json` described; its size is checked before anything is allocated.
 
     Raises:
-        ValueError: the description is of no known space.
+        ValueError: the description is of no known space, or of one of more than 2**24 numbers.
+        LookupError, TypeError, ArithmeticError: the description lacks a part, or has something else in its place.
     """
-    kind = data.get("type")
+    if (size := _described_size(data)) > MAX_SIZE:
+        raise ValueError(f"a space of {size:,} numbers is larger than any that is written, {MAX_SIZE:,}")
+    return _space_from_json(data)
+
+
+def _space_from_json(data: dict[str, Any]) -> spaces.Space[Any]:
+    kind = data["type"]
     if kind == "Box":
-        shape, dtype = tuple(data["shape"]), np.dtype(data["dtype"])
+        shape, dtype = tuple(data["shape"]), _dtype_from_json(data)
         low, high = (_bounds_from_json(data[key], shape, dtype) for key in ("low", "high"))
         return spaces.Box(low, high, shape, dtype.type)
     if kind == "Discrete":
         return spaces.Discrete(data["n"], start=data["start"])
     if kind == "MultiDiscrete":
-        return spaces.MultiDiscrete(np.array(data["nvec"]), dtype=np.dtype(data["dtype"]).type)
+        return spaces.MultiDiscrete(np.array(data["nvec"]), dtype=_dtype_from_json(data).type)
     if kind == "MultiBinary":
         return spaces.MultiBinary(data["n"])
     if kind == "Dict":
-        return spaces.Dict({key: space_from_json(sub) for key, sub in data["spaces"].items()})
+        return spaces.Dict({key: _space_from_json(sub) for key, sub in data["spaces"].items()})
     if kind == "Tuple":
-        return spaces.Tuple([space_from_json(sub) for sub in data["spaces"]])
-    raise ValueError(f"unknown space type {kind!r}")
+        return spaces.Tuple([_space_from_json(sub) for sub in data["spaces"]])
+    raise ValueError(f"unknown space type {kind!r:.40}")
 
 
 def _part(value: Nest, key: Any, space: spaces.Space[Any]) -> Nest:
@@ -214,4 +232,29 @@ def _bounds_to_json(bounds: np.ndarray[Any, Any]) -> Any:
 
 def _bounds_from_json(data: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     values = np.array([float(v) for v in data] if isinstance(data, list) else float(data))
-    return np.broadcast_to(values.reshape(shape) if values.ndim else values, shape).astype(dtype)
+    if np.isnan(values).any():
+        raise ValueError("a bound of a Box is NaN")
+    with np.errstate(invalid="raise"):  # infinity has no place in an integer
+        return np.broadcast_to(values.reshape(shape) if values.ndim else values, shape).astype(dtype)
+
+
+def _dtype_from_json(data: dict[str, Any]) -> np.dtype[Any]:
+    if data["dtype"] not in _DTYPES:
+        raise ValueError(f"unknown dtype {data['dtype']!r:.40} of a space")
+    dtype: np.dtype[Any] = np.dtype(data["dtype"])
+    return dtype
+
+
+def _described_size(data: dict[str, Any]) -> int:
+    """Returns how many numbers the bounds or elements of a described space hold, without making it."""
+    kind = data["type"]
+    if kind == "Dict":
+        return sum(map(_described_size, data["spaces"].values()))
+    if kind == "Tuple":
+        return sum(map(_described_size, data["spaces"]))
+    if kind not in ("Box", "MultiBinary"):
+        return 0
+    shape = data["shape"] if kind == "Box" else data["n"] if isinstance(data["n"], list) else [data["n"]]
+    if len(shape) > MAX_DIMENSIONS:
+        raise ValueError(f"a space of {len(shape)} dimensions")
+    return math.prod(map(abs, shape))

@@ -21,6 +21,7 @@ from zoo_core.progress import ProgressCallback
 
 if TYPE_CHECKING:
     from zoo_core.agent import Agent
+    from zoo_core.checkpoint import Checkpoints
 
 EPISODES_IN_MEAN = 100  # as in SB3: window of rollout/ep_rew_mean
 
@@ -33,7 +34,7 @@ class TrainingEnv(VecEnvWrapper):
         self.agent = agent
         self.callback: BaseCallback | None = None
         self.stop = False
-        self.begun, self.begun_at, self.iterations = time.perf_counter(), 0, 0  # of the running `learn`
+        self.begun, self.begun_at, self.iterations = time.perf_counter(), 0, 0  # of the running `learn`, for the log
         self.episodes: deque[dict[str, float]] = deque(maxlen=EPISODES_IN_MEAN)
 
     def reset(self) -> Any:
@@ -79,10 +80,12 @@ def run_training(
     agent: Agent,
     total_timesteps: int,
     callback: Any,
+    *,
     log_interval: int,
     tb_log_name: str,
     reset_num_timesteps: bool,
     progress_bar: bool,
+    checkpoints: Checkpoints | None,
 ) -> None:
     """Runs `agent.iterate` until the env steps are used up or a callback returns False."""
     if total_timesteps < 1:
@@ -93,30 +96,72 @@ def run_training(
     agent.progress_bar = progress_bar
     if not agent.custom_logger:
         agent._logger = configure_logger(agent.verbose, agent.tensorboard_log, tb_log_name, reset_num_timesteps)
+    env = agent.env
+    env.stop, env.begun, env.begun_at = False, time.perf_counter(), agent.num_timesteps
+    loop = _Loop(total_timesteps, logged_at=agent.num_timesteps)
+    agent.on_learn_start()
+    if checkpoints is not None:
+        loop.resume(agent, checkpoints)
     chain = build_callback(callback, progress_bar)
     chain.init_callback(agent)  # type: ignore[arg-type]
-    env = agent.env
-    env.stop, env.callback = False, chain
-    env.begun, env.begun_at, env.iterations = time.perf_counter(), agent.num_timesteps, 0
-    agent.on_learn_start()
+    env.callback = chain
     chain.on_training_start({"self": agent, "total_timesteps": agent.total_timesteps}, globals())
-    logged_at = agent.num_timesteps
     try:
         while agent.num_timesteps < agent.total_timesteps and not env.stop:
             chain.on_rollout_start()
             metrics = agent.iterate()
             chain.on_rollout_end()
-            env.iterations += 1
-            for name, value in metrics.items():
-                agent.logger.record(name if "/" in name else f"train/{name}", value)
-            if agent.num_timesteps - logged_at >= log_interval:
-                logged_at = agent.num_timesteps
-                agent.dump_logs()
-        if agent.num_timesteps > logged_at:
-            agent.dump_logs()
+            loop.iterations += 1
+            loop.log(agent, metrics, log_interval)
+            on_the_way = agent.num_timesteps < agent.total_timesteps and not env.stop
+            if checkpoints is not None and on_the_way and checkpoints.due(agent):
+                loop.dump(agent)  # what a logger has gathered is in no checkpoint
+                checkpoints.take(agent, loop.to_json(agent))
+        loop.dump(agent)
     finally:
         env.callback = None
         chain.on_training_end()
+
+
+class _Loop:
+    """What the loop itself remembers from one iteration to the next."""
+
+    def __init__(self, total_timesteps: int, *, logged_at: int) -> None:
+        self.total_timesteps = total_timesteps  # as `learn` was told
+        self.logged_at = logged_at
+        self.iterations = 0
+
+    def log(self, agent: Agent, metrics: dict[str, float], log_interval: int) -> None:
+        for name, value in metrics.items():
+            agent.logger.record(name if "/" in name else f"train/{name}", value)
+        agent.env.iterations = self.iterations
+        if agent.num_timesteps - self.logged_at >= log_interval:
+            self.dump(agent)
+
+    def dump(self, agent: Agent) -> None:
+        if agent.num_timesteps > self.logged_at:
+            self.logged_at = agent.num_timesteps
+            agent.dump_logs()
+
+    def resume(self, agent: Agent, checkpoints: Checkpoints) -> None:
+        """Goes on from the newest checkpoint, if asked for and there is one."""
+        progress = checkpoints.restore(agent, {"total_timesteps": self.total_timesteps}) if checkpoints.resume else None
+        if progress is None:
+            checkpoints.begin(agent)
+            return
+        agent.total_timesteps = progress["goal"]
+        self.logged_at, self.iterations = progress["num_timesteps"], progress["iterations"]
+        agent.env.begun_at = progress["num_timesteps"]
+        agent.env.episodes.extend({"r": ret, "l": length} for ret, length in progress["episodes"])
+
+    def to_json(self, agent: Agent) -> dict[str, Any]:
+        return {
+            "options": {"total_timesteps": self.total_timesteps},
+            "goal": agent.total_timesteps,
+            "num_timesteps": agent.num_timesteps,
+            "iterations": self.iterations,
+            "episodes": [[float(episode["r"]), int(episode["l"])] for episode in agent.env.episodes],
+        }
 
 
 def build_callback(callback: Any, progress_bar: bool = False) -> BaseCallback:

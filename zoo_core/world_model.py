@@ -6,6 +6,7 @@ imagines what an action leads to (`step`). Everything works on a batch of B inde
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,8 @@ from torch import Tensor, nn
 from zoo_core import archive, seeding, spaces
 from zoo_core.config import build_config, config_from_json, config_to_json
 from zoo_core.errors import CheckpointError, Undecodable, ZooError
+from zoo_core.model_card import make_card
+from zoo_core.restoring import restoring
 
 if TYPE_CHECKING:
     from zoo_core.replay import Replay
@@ -74,6 +77,7 @@ class WorldModel(nn.Module, ABC):
         self.config = build_config(self.config_class, config) if self.config_class else config
         self.seed = seed
         self.env_id: str | None = None  # where the data came from; the dream is drawn with its renderer
+        self.replay_steps = 0  # steps that the last `fit` learned from
         self.starts: Any = None  # NumPy batch of stored first observations
         self.register_buffer("_anchor", torch.empty(0), persistent=False)
 
@@ -134,6 +138,7 @@ class WorldModel(nn.Module, ABC):
         rows = np.linspace(0, num - 1, min(num, MAX_STARTS)).round().astype(int)
         self.starts = spaces.index(self.observation_space, starts, rows)
         self.env_id = replay.env_id
+        self.replay_steps = len(replay)
 
     # -- filtering and imagining ---------------------------------------------------------------------------------------
 
@@ -227,7 +232,8 @@ class WorldModel(nn.Module, ABC):
             The path of the file.
         """
         description, tensors = self.to_file()
-        return archive.write_archive(path, {"kind": "world_model", "world_model": description}, tensors)
+        header = {"kind": "world_model", "world_model": description}
+        return archive.write_archive(path, header, tensors, readme=make_card(header))
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "auto", **overrides: Any) -> Self:
@@ -242,7 +248,9 @@ class WorldModel(nn.Module, ABC):
             CheckpointError: the file is damaged, is no world model, or was written by another class.
         """
         header, tensors = archive.read_archive(path, kind="world_model")
-        return cls.from_file(header["world_model"], tensors, device=device, **overrides)
+        device = resolve_device(device)
+        with restoring(path, tensors):
+            return cls.from_file(header["world_model"], tensors, device=device, **overrides)
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Returns a JSON-able description and the tensors that together restore the model."""
@@ -253,6 +261,7 @@ class WorldModel(nn.Module, ABC):
             "action_space": spaces.space_to_json(self.action_space),
             "seed": self.seed,
             "env_id": self.env_id,
+            "replay_steps": self.replay_steps,
         }
         tensors = archive.add_prefix(dict(self.state_dict()), "weights/")
         leaves = [] if self.starts is None else optree.tree_leaves(self.starts)
@@ -269,7 +278,7 @@ class WorldModel(nn.Module, ABC):
         **overrides: Any,
     ) -> Self:
         """Builds the model from what `to_file` returned."""
-        written_by = description["class"]
+        written_by = archive.class_of(description)
         if written_by != f"{cls.__module__}:{cls.__qualname__}":
             raise CheckpointError(f"the file holds a {written_by}, not a {cls.__module__}:{cls.__qualname__}")
         observation_space = spaces.space_from_json(description["observation_space"])
@@ -277,18 +286,23 @@ class WorldModel(nn.Module, ABC):
         config: Any = None
         if cls.config_class:
             config = config_from_json(cls.config_class, description["config"], overrides=overrides)
-        model = cls(observation_space, action_space, config, seed=description["seed"])
+        model = cls(observation_space, action_space, config, seed=operator.index(description["seed"]))
         model.load_file(description, tensors)
         return model.to(resolve_device(device))
 
     def load_file(self, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Restores weights and first observations from what `to_file` returned."""
         archive.load_weights(self, archive.with_prefix(tensors, "weights/"))
-        self.env_id = description["env_id"]
+        self.env_id = archive.env_id_of(description)
+        self.replay_steps = operator.index(description.get("replay_steps", 0))
         stored = archive.with_prefix(tensors, "starts/")
-        starts = [stored[str(i)].numpy() for i in range(len(stored))]
-        if starts:
-            structure = optree.tree_structure(spaces.zeros(self.observation_space, 1))
+        if stored:
+            leaves, structure = optree.tree_flatten(spaces.zeros(self.observation_space, 1))
+            starts = [stored[str(i)].numpy() for i in range(len(leaves))]
+            fits = (s.shape == (len(starts[0]), *leaf.shape[1:]) and s.dtype == leaf.dtype
+                    for s, leaf in zip(starts, leaves, strict=True))  # fmt: skip
+            if len(starts[0]) == 0 or not all(fits):
+                raise CheckpointError(f"the first observations are not of the space {self.observation_space}")
             self.starts = optree.tree_unflatten(structure, starts)
 
 
@@ -306,11 +320,13 @@ def load_model(path: str | Path, device: str | torch.device = "auto", **override
     header, tensors = archive.read_archive(path)
     description = header.get("world_model")
     if description is None:
-        raise CheckpointError(f"{path} holds no world model (it is of kind {header.get('kind')!r})")
-    if header["kind"] == "agent":
+        raise CheckpointError(f"{path} holds no world model (it is of kind {header.get('kind')!r:.40})")
+    if header.get("kind") == "agent":
         tensors = archive.with_prefix(tensors, "world_model/")
-    model_class: type[WorldModel] = find_class("model", description["class"])
-    return model_class.from_file(description, tensors, device=device, **overrides)
+    device = resolve_device(device)
+    with restoring(path, tensors):
+        model_class: type[WorldModel] = find_class("model", archive.class_of(description))
+        return model_class.from_file(description, tensors, device=device, **overrides)
 
 
 def resolve_device(device: str | torch.device) -> torch.device:

@@ -8,9 +8,12 @@ from typing import NamedTuple
 from benchmarks.results import Bar, Control, Run
 
 CASES = {  # name: module with `measure() -> Measured`
+    "checkpoint": "benchmarks.speed.checkpoint",
     "dream-overhead": "benchmarks.speed.dream_overhead",
     "dream-rate": "benchmarks.speed.dream_rate",
     "ensemble-batch": "benchmarks.speed.ensemble_batch",
+    "load": "benchmarks.speed.load",
+    "replay": "benchmarks.speed.replay",
     "sb3-overhead": "benchmarks.speed.sb3_overhead",
     "startup": "benchmarks.speed.startup",
 }

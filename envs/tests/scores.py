@@ -4,6 +4,7 @@ import json
 
 import gymnasium as gym
 import numpy as np
+from test_masked import balanced_steps
 from test_swing_up_control import planned_return, random_return
 
 import zoo_envs
@@ -59,12 +60,26 @@ def pendulum_scores() -> dict[str, dict[str, float]]:
     return {"random": summary(random), "optimal": summary(optimal.ravel().tolist())}
 
 
+def masked_cart_pole_scores() -> dict[str, dict[str, float]]:
+    """Returns the scores of random pushes, of one observation, and of two, from the same starts."""
+    policies = {
+        "random": lambda obs, before: rng.random() < 0.5,
+        "one_observation": lambda obs, before: obs[1] > 0,
+        "two_observations": lambda obs, before: obs[1] + 10 * (obs - before)[1] + obs[0] / 20 + (obs - before)[0] > 0,
+    }
+    rng = np.random.default_rng(0)
+    return {
+        name: summary([balanced_steps(policy, seed) for seed in range(NUM_RANDOM)]) for name, policy in policies.items()
+    }
+
+
 if __name__ == "__main__":
     scores = {
         "zoo_envs/CartPoleSwingUp-v0 preset=pets, 200 steps": swing_up_scores("pets", steps=200, horizon=25),
         "zoo_envs/CartPoleSwingUp-v0 preset=pilco, 200 steps": swing_up_scores("pilco", steps=200, horizon=15),
         "zoo_envs/CartPoleSwingUp-v0 preset=pilco, 40 steps": swing_up_scores("pilco", steps=40, horizon=15),
         "zoo_envs/LinearSystem-v0, 100 steps": linear_scores(),
+        "zoo_envs/MaskedCartPole-v0, 500 steps": masked_cart_pole_scores(),
         "Pendulum-v1, 200 steps": pendulum_scores(),
     }
     print(json.dumps(scores, indent=2))

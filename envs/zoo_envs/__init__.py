@@ -16,12 +16,15 @@ from zoo_envs.known_functions import (
 )
 from zoo_envs.linear_system import LinearSystemEnv
 from zoo_envs.lqr import solve_finite_horizon_lqr, solve_lqr
+from zoo_envs.masked import MaskedCartPoleEnv, MaskedPendulumEnv
 from zoo_envs.pendulum_optimum import pendulum_optimal_action, pendulum_optimal_return, pendulum_regret
 
 __all__ = [
     "CartPoleParameters",
     "CartPoleSwingUpEnv",
     "LinearSystemEnv",
+    "MaskedCartPoleEnv",
+    "MaskedPendulumEnv",
     "cart_pole_energy",
     "cart_pole_swing_up_reward",
     "cartpole_termination",
@@ -47,4 +50,15 @@ gym.register(
     id="zoo_envs/LinearSystem-v0",
     entry_point="zoo_envs.linear_system:LinearSystemEnv",
     max_episode_steps=100,
+)
+gym.register(
+    id="zoo_envs/MaskedCartPole-v0",
+    entry_point="zoo_envs.masked:MaskedCartPoleEnv",
+    max_episode_steps=500,
+    reward_threshold=475.0,  # CartPole-v1's
+)
+gym.register(
+    id="zoo_envs/MaskedPendulum-v0",
+    entry_point="zoo_envs.masked:MaskedPendulumEnv",
+    max_episode_steps=200,
 )

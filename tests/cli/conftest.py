@@ -52,6 +52,7 @@ import numpy as np
 from zoo_core import Agent
 from zoo_core.acting import RandomPolicy
 from zoo_core.config import check_choice, check_range
+from zoo_core.seeding import set_space_streams, space_streams
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class LabAgent(Agent):
             raise ValueError("fate must not be 'refuse'")
         self._policy = RandomPolicy(self.action_space, seed=self.seed)
 
-    def on_learn_start(self):
+    def begin_episodes(self):
         self.env.reset()
 
     def iterate(self):
@@ -111,6 +112,12 @@ class LabAgent(Agent):
 
     def load_file(self, data, tensors):
         pass
+
+    def to_checkpoint(self):
+        return space_streams(self.action_space)
+
+    def load_checkpoint(self, state):
+        set_space_streams(self.action_space, state)
 """
 
 COMMANDS = """

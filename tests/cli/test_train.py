@@ -24,7 +24,7 @@ def test_a_run_directory_has_record_log_events_and_agent(zoo):
     run = Path("runs/lab-Pendulum-v1-3-1")
     assert shown.out.splitlines()[-1] == f"saved in {run}"
     names = {"events" if path.name.startswith("events.out.tfevents") else path.name for path in run.iterdir()}
-    assert names == {"run.json", "progress.csv", "events", "agent.zip"}
+    assert names == {"run.json", "progress.csv", "events", "agent.zip", "README.md", ".lock"}
     rows = list(csv.DictReader((run / "progress.csv").read_text().splitlines()))
     assert rows[-1]["time/total_timesteps"] == "60"
     assert "1.0" in [row["train/loss"] for row in rows]

@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import zoo_core
-from zoo_core.cli import catalogue, dream, evaluate, train
+from zoo_core.cli import catalogue, doctor, dream, evaluate, gap, new, train
 from zoo_core.errors import PluginLoadError, UnknownNameError, ZooError, did_you_mean
 
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130  # exit codes: a bug, a user's mistake, Ctrl-C
@@ -67,6 +67,9 @@ app.command("info")(catalogue.info)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("dream")(dream.dream)
+app.command("gap")(gap.gap)
+app.command("doctor")(doctor.doctor)
+app.command("new")(new.new)
 
 
 @app.callback(invoke_without_command=True)

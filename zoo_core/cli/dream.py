@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from zoo_core import hub
 from zoo_core.cli import options
 from zoo_core.cli.learning import command_line, learn, run_name
 from zoo_core.cli.output import AsJson, print_json
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 def dream(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory, or the file of a model.")],
+    source: Annotated[
+        str, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory, the file of a model, or hf://OWNER/NAME.")
+    ],
     algorithm: Annotated[str, typer.Option("--algo", help="PPO, A2C, DQN, SAC, TD3 or DDPG.")],
     steps: Annotated[int, typer.Option("--timesteps", "--steps", min=1, help="Dream steps to learn for.")] = 100_000,
     num_envs: Annotated[int, typer.Option("--num-envs", "--n-envs", min=1, help="Dreams at once.")] = 256,
@@ -61,7 +64,7 @@ def dream(
 
     sb3_class = learners.find_algorithm(algorithm)
     checked = learners.check_settings(sb3_class, parse_settings(settings or ()))
-    opened = RunDirectory.open(source).record
+    opened = {} if hub.is_reference(source) else RunDirectory.open(source).record
     model = _load_model(source, opened, options.check_device(device))
     learners.check_action_space(sb3_class, model.action_space)
     world = DreamWorld(model, _find_reality(model, opened, env, env_kwargs), horizon, temperature, observation)
@@ -77,7 +80,7 @@ def dream(
         "command": command_line(context),
         "algorithm": sb3_class.__name__,
         "policy": f"sb3_{name}.zip",
-        "model": {"path": str(source), "class": type(model).__name__},
+        "model": {"path": source, "class": type(model).__name__},
         "env": world.reality and {"id": world.reality.env_id, "kwargs": world.reality.kwargs},
         "dream": {"num_envs": num_envs, **world.settings()},
         "config": learners.describe_arguments(arguments),
@@ -86,7 +89,7 @@ def dream(
         "device": str(learner.device),
         "versions": versions(spec_of(type(model), "model")),
     }
-    place = source.resolve().name.removesuffix(".zip")
+    place = Path(source).resolve().name.removesuffix(".zip")
     run = RunDirectory.create(run_name(name, "in", place, seed), record, out=out)
     learn(
         learner,
@@ -109,7 +112,7 @@ def dream(
         _print(run, results)
 
 
-def _load_model(source: Path, record: dict[str, Any], device: str) -> WorldModel:
+def _load_model(source: str, record: dict[str, Any], device: str) -> WorldModel:
     from zoo_core.world_model import load_model
 
     if record.get("kind") == "dream":

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from zoo_core import hub
 from zoo_core.cli import options
 from zoo_core.cli.output import AsJson, print_json
 from zoo_core.cli.reality import check_spaces, check_video, find_reality
@@ -14,7 +15,9 @@ from zoo_core.errors import CheckpointError, ConfigError
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory, or the file of an agent.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run directory, the file of an agent, or hf://OWNER/NAME.")
+    ],
     episodes: Annotated[int, typer.Option("--episodes", min=1, help="Episodes to run.")] = 20,
     seed: Annotated[
         int | None,
@@ -39,7 +42,7 @@ def evaluate(
     from zoo_core.evaluation import EVALUATION_SEED, evaluate as run_episodes
     from zoo_core.rundir import RunDirectory
 
-    record = RunDirectory.open(run).record
+    record = {} if hub.is_reference(run) else RunDirectory.open(run).record
     if record.get("kind") == "dream":
         algorithm, policy = record["algorithm"], record["policy"]
         raise CheckpointError(f"{run} was written by `zoo dream`: load {policy} with {algorithm}.load(...) of SB3")
@@ -60,7 +63,7 @@ def evaluate(
         agent, env_id, episodes=episodes, seed=first, deterministic=deterministic, env_kwargs=arguments
     )
     if as_json:
-        facts = {"run": str(run), "env": {"id": env_id, "kwargs": arguments}, "deterministic": deterministic}
+        facts = {"run": run, "env": {"id": env_id, "kwargs": arguments}, "deterministic": deterministic}
         print_json({**facts, **result.to_json(), "video": video and str(video)})
         return
     typer.echo(f"{record.get('agent', type(agent).__name__)} on {env_id}: {result}")

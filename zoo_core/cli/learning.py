@@ -5,14 +5,18 @@ from __future__ import annotations
 import gc
 import re
 import shlex
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from stable_baselines3.common.logger import Logger
+
     from zoo_core.rundir import RunDirectory
+    from zoo_core.trackers import Tracker
 
 LOG_LINES = 100  # of an agent's progress.csv, about
 
@@ -36,6 +40,9 @@ def learn(
     log_interval: int,
     to_screen: bool,
     progress_bar: bool,
+    trackers: Sequence[Tracker] = (),
+    offline: Callable[[], dict[str, float]] | None = None,
+    **options: Any,
 ) -> float:
     """Lets an agent or an SB3 algorithm learn, logs to the run directory, and saves; returns the seconds it took.
 
@@ -49,21 +56,33 @@ def learn(
         log_interval: As the learner's `learn` counts it.
         to_screen: Print the log too.
         progress_bar: Show one.
+        trackers: Log to them too.
+        offline: Learns from data, before the first env step.
+        **options: Further arguments of the learner's `learn`.
 
     Raises:
         typer.Abort: Ctrl-C.
     """
-    from stable_baselines3.common.logger import configure
+    from stable_baselines3.common.logger import HumanOutputFormat, Logger
 
-    logger = configure(str(run.path), ["csv", "tensorboard", *(["stdout"] if to_screen else [])])
+    from zoo_core.cli.logs import OpenLogs
+
+    logger = Logger(str(run.path), [HumanOutputFormat(sys.stdout)] if to_screen else [])
     learner.set_logger(logger)
+    logs = OpenLogs(logger, run.path, trackers)
     begun, interrupted = time.perf_counter(), False
     try:
-        learner.learn(steps, log_interval=log_interval, progress_bar=progress_bar)
+        if offline is not None:
+            logs.open(0)
+            _log(logger, offline(), step=0)
+        if steps:
+            learner.learn(steps, callback=logs, log_interval=log_interval, progress_bar=progress_bar, **options)
     except KeyboardInterrupt:
         interrupted = True
     except Exception as error:
         run.update(status="failed", error=f"{type(error).__name__}: {error}")
+        for tracker in trackers:
+            tracker.close(failed=True)
         raise
     finally:
         if logger.name_to_value:  # what SB3 recorded and had no occasion to write
@@ -79,3 +98,10 @@ def learn(
         made = f"{learner.num_timesteps:,} of {steps:,} steps"
         raise typer.Abort(f"interrupted after {made}; what was learned is in {run.path}")
     return seconds
+
+
+def _log(logger: Logger, metrics: dict[str, float], *, step: int) -> None:
+    for name, value in metrics.items():
+        logger.record(name, value)
+    logger.record("time/total_timesteps", step, exclude="tensorboard")
+    logger.dump(step)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from zoo_core.config import parse_settings
-from zoo_core.errors import ConfigError, ZooError
+from zoo_core.errors import ConfigError, UnknownNameError, ZooError, did_you_mean
 
 Settings = Annotated[
     list[str] | None,
@@ -71,6 +71,20 @@ def check_device(device: str) -> str:
     if device not in present:
         raise ConfigError(f"--device is {device!r}, this machine has {', '.join(present)}")
     return device
+
+
+def check_tracker(name: str | None) -> None:
+    """Checks the name of a tracker, before anything is made for it.
+
+    Raises:
+        UnknownNameError: There is none of this name.
+    """
+    if name is None:
+        return
+    from zoo_core.trackers import TRACKERS
+
+    if name not in TRACKERS:
+        raise UnknownNameError(f"unknown tracker {name!r}{did_you_mean(name, TRACKERS)}")
 
 
 @contextmanager

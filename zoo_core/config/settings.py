@@ -96,3 +96,26 @@ def _parse_value(text: str) -> Any:
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             continue
     return text
+
+
+def to_dotted(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns the entries of nested mappings by dotted names: `{"sac": {"gamma": 1}}` becomes `{"sac.gamma": 1}`."""
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        if isinstance(value, Mapping) and value:
+            flat |= to_dotted(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Returns "NAME was X and is Y now" for every entry that is not the same; names are dotted."""
+    old, new = to_dotted(before), to_dotted(now)
+    names = [*old, *(name for name in new if name not in old)]
+    changed = [name for name in names if name not in old or name not in new or old[name] != new[name]]
+    return [f"{name} was {_shown(old, name)} and is {_shown(new, name)} now" for name in changed]
+
+
+def _shown(values: Mapping[str, Any], name: str) -> str:
+    return repr(values[name]) if name in values else "not set"

@@ -11,6 +11,7 @@ import torch
 from gymnasium import spaces as gym_spaces
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
+from torch import Tensor
 
 from zoo_core import spaces, world_model as beliefs
 from zoo_core.world_model import State, WorldModel
@@ -30,12 +31,12 @@ class LatentFilter:
 
     def seed(self, seed: int) -> None:
         """Begins its random stream anew."""
-        self._rng = beliefs.stream(self.model, seed, "filter")
+        self.rng = beliefs.stream(self.model, seed, "filter")
 
     def begin(self, obs: Any) -> State:
         """Returns the beliefs after first observations `[B, ...]`."""
         with torch.no_grad():
-            return self.model.observe(None, None, self._obs(obs), None, rng=self._rng)
+            return self.model.observe(None, None, self._obs(obs), None, rng=self.rng)
 
     def update(self, state: State, action: Any, obs: Any, is_first: Array | None = None) -> State:
         """Returns the beliefs after `action` `[B, ...]` led to `obs` `[B, ...]`; rows with `is_first` begin anew."""
@@ -44,7 +45,7 @@ class LatentFilter:
         taken = spaces.to_tensor(self.model.action_space, action, self.model.device)
         mask = torch.as_tensor(np.asarray(first), device=self.model.device)
         with torch.no_grad():
-            return self.model.observe(state, taken, self._obs(obs), mask, rng=self._rng)
+            return self.model.observe(state, taken, self._obs(obs), mask, rng=self.rng)
 
     def features(self, state: State) -> Array:
         """Returns `[B, F]` float32."""
@@ -92,6 +93,14 @@ class LatentPolicy:
         action, _ = self._policy.predict(self._filter.features(belief), deterministic=deterministic)
         state = (belief, action)  # the array itself: who then changes an action in place, to explore, is believed
         return (action if batched[0] else spaces.index(self._filter.model.action_space, action, 0)), state
+
+    def to_checkpoint(self) -> Tensor:
+        """Returns where the filter's random stream stands."""
+        return self._filter.rng.get_state()
+
+    def load_checkpoint(self, state: Tensor) -> None:
+        """Sets the filter's random stream to where it stood."""
+        self._filter.rng.set_state(state)
 
 
 class LatentObservation(gym.Wrapper[Any, Any, Any, Any]):

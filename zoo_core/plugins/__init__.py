@@ -14,21 +14,22 @@ def zoo_register(registry: Registry) -> None:
 ```
 """
 
-from zoo_core.plugins.environments import env_namespaces, import_env_namespace, make_env
+from zoo_core.plugins.environments import env_failures, env_namespaces, import_env_namespace, make_env
 from zoo_core.plugins.factories import check_spaces, make_agent, make_model, make_planner
 from zoo_core.plugins.loading import (
     ZOO_API,
     LoadedPlugins,
     PluginFailure,
     PluginInfo,
+    broken_references,
     hookimpl,
+    load_object,
     load_plugins,
 )
 from zoo_core.plugins.lookup import (
     agent_spec,
     command_spec,
     find_class,
-    load_object,
     model_spec,
     planner_spec,
     registry,
@@ -58,8 +59,10 @@ __all__ = [
     "Spec",
     "WorldModelSpec",
     "agent_spec",
+    "broken_references",
     "check_spaces",
     "command_spec",
+    "env_failures",
     "env_namespaces",
     "find_class",
     "hookimpl",

@@ -14,7 +14,7 @@ from typing import Any
 import gymnasium as gym
 
 from zoo_core.errors import ConfigError, PluginLoadError, UnknownNameError, ZooError, did_you_mean
-from zoo_core.plugins.loading import import_guarded
+from zoo_core.plugins.loading import PluginFailure, distribution_of, import_guarded
 
 ENV_GROUP = "zoo_core.envs"
 
@@ -22,6 +22,17 @@ ENV_GROUP = "zoo_core.envs"
 def env_namespaces() -> tuple[str, ...]:
     """Returns the namespaces of the installed environment packages, sorted."""
     return tuple(sorted({point.name for point in entry_points(group=ENV_GROUP)}))
+
+
+def env_failures() -> tuple[PluginFailure, ...]:
+    """Imports every installed environment package, and returns those that cannot be."""
+    failures = []
+    for point in sorted(entry_points(group=ENV_GROUP), key=lambda point: point.name):
+        try:
+            import_guarded(point.module)
+        except Exception as error:
+            failures.append(PluginFailure(point.name, *distribution_of(point), error, what="environment package"))
+    return tuple(failures)
 
 
 def import_env_namespace(env_id: str) -> None:
@@ -40,8 +51,7 @@ def import_env_namespace(env_id: str) -> None:
         _import_for(env_id, module, f"module {module!r}")
     elif slash:
         for point in entry_points(group=ENV_GROUP, name=namespace):
-            where = f"{point.dist.name} {point.dist.version}" if point.dist else point.module
-            _import_for(env_id, point.module, where)
+            _import_for(env_id, point.module, " ".join(distribution_of(point)))
 
 
 def make_env(env_id: str, **kwargs: Any) -> gym.Env[Any, Any]:
@@ -88,9 +98,5 @@ def _nearest(env_id: str) -> str:
     namespace, slash, _ = name.partition("/")
     if slash and not any(spec.namespace == namespace for spec in gym.registry.values()):
         return f": no installed package has the namespace {namespace!r}"
-    for namespace in env_namespaces():
-        try:
-            import_env_namespace(f"{namespace}/")
-        except PluginLoadError:
-            continue
+    env_failures()  # imports those that can be
     return did_you_mean(name, gym.registry)

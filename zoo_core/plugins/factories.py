@@ -9,7 +9,8 @@ from gymnasium import Space
 from zoo_core.config import build_config
 from zoo_core.errors import ConfigError, UnsupportedSpaceError
 from zoo_core.plugins.environments import make_env
-from zoo_core.plugins.lookup import agent_spec, load_object, model_spec, planner_spec, registry
+from zoo_core.plugins.loading import load_object
+from zoo_core.plugins.lookup import agent_spec, model_spec, planner_spec, registry
 from zoo_core.plugins.spec import ComponentSpec, takes
 
 if TYPE_CHECKING:

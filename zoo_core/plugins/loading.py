@@ -1,7 +1,8 @@
 """Finds and loads the installed plugins, once in a process; the rest works where one is broken.
 
 Environment variables: `ZOO_DISABLE_PLUGINS` (a comma-separated list of entry-point or distribution names, or
-"all") and `ZOO_STRICT_PLUGINS=1` (the first broken plugin raises instead).
+"all") and `ZOO_STRICT_PLUGINS=1` (broken plugins raise instead; every class that a spec names is imported to
+see that it is there, which is slower).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import pluggy
 
-from zoo_core.errors import PluginLoadError
+from zoo_core.errors import PluginLoadError, ZooError
 from zoo_core.plugins.spec import Registry, Spec
 
 ZOO_API = 1  # what a plugin's own ZOO_API must equal; goes up when old plugins would break
@@ -25,6 +26,18 @@ PLUGIN_GROUP = "zoo_core.plugins"
 
 hookspec = pluggy.HookspecMarker("zoo_core")
 hookimpl = pluggy.HookimplMarker("zoo_core")
+
+
+class ApiMismatch(PluginLoadError):
+    """A plugin is written for another version of the plugin API.
+
+    Attributes:
+        upgrade: The distribution that is too old.
+    """
+
+    def __init__(self, version: int, plugin: str) -> None:
+        self.upgrade = "zoo-core" if version > ZOO_API else plugin
+        super().__init__(f"it is written for plugin API {version}, this zoo-core has {ZOO_API}: upgrade {self.upgrade}")
 
 
 class _Hooks:
@@ -47,19 +60,23 @@ class PluginInfo:
 
 @dataclass(frozen=True)
 class PluginFailure:
-    """A plugin that does not: why, and the ids that it had registered before it failed."""
+    """A plugin that does not, or a package of environments: why, and the ids that it had registered before."""
 
     name: str
     distribution: str
     version: str
-    error: BaseException
+    error: Exception
     ids: tuple[str, ...] = ()
+    what: str = "plugin"
 
     def __str__(self) -> str:
+        return f"{self.what} {self.name!r} ({self.distribution} {self.version}) failed to load: {self.cause}"
+
+    @property
+    def cause(self) -> str:
+        """What went wrong, with the type of a foreign error."""
         cause = str(self.error) or "no message"
-        if not isinstance(self.error, PluginLoadError):
-            cause = f"{type(self.error).__name__}: {cause}"
-        return f"plugin {self.name!r} ({self.distribution} {self.version}) failed to load: {cause}"
+        return cause if isinstance(self.error, ZooError) else f"{type(self.error).__name__}: {cause}"
 
     def provides(self, id: str) -> bool:
         """Says whether `id` would come from here: it was registered, or is the plugin's name, or `name-x`."""
@@ -81,15 +98,16 @@ _loading = False
 _lock = threading.RLock()  # the thread that loads may enter again, and is told not to
 
 
-def load_plugins(reload: bool = False) -> LoadedPlugins:
+def load_plugins(reload: bool = False, *, strict: bool | None = None) -> LoadedPlugins:
     """Loads all installed plugins, sorted by entry-point name, and remembers the outcome for the process.
 
     Args:
         reload: Walk the entry points again; modules that are already imported are not imported anew.
+        strict: Raise if one is broken; None for what ZOO_STRICT_PLUGINS says.
 
     Raises:
-        PluginLoadError: A plugin is broken and ZOO_STRICT_PLUGINS=1, or a plugin asks for the registry while
-            it loads.
+        PluginLoadError: Plugins are broken and loading is strict (all are named), or a plugin asks for the
+            registry while it loads.
     """
     global _loaded, _loading
     with _lock:
@@ -102,7 +120,40 @@ def load_plugins(reload: bool = False) -> LoadedPlugins:
                 _loaded = _load_all()
             finally:
                 _loading = False
+            strict = os.environ.get("ZOO_STRICT_PLUGINS") == "1" if strict is None else strict
+            if strict and (failures := _all_failures(_loaded)):
+                _loaded = None
+                raise PluginLoadError("; ".join(map(str, failures))) from failures[0].error
         return _loaded
+
+
+def load_object(reference: str) -> Any:
+    """Imports what a spec names as `"module:Class"`.
+
+    Raises:
+        PluginLoadError: The module cannot be imported, or has no such attribute.
+    """
+    module, _, name = reference.partition(":")
+    try:
+        return getattr(import_guarded(module), name)
+    except Exception as error:
+        specs = _loaded.registry if _loaded else Registry()
+        owners = [specs.owner_of(spec) for spec in specs if reference in spec.references]
+        where = f" (declared by {owners[0]})" if owners else ""
+        cause = error if isinstance(error, PluginLoadError) else f"{type(error).__name__}: {error}"
+        raise PluginLoadError(f"cannot load {reference}{where}: {cause}") from error
+
+
+def broken_references(plugin: PluginInfo) -> tuple[PluginFailure, ...]:
+    """Imports every class that the specs of a plugin name, and returns a failure for each cause that some are not."""
+    failures: dict[str, PluginFailure] = {}
+    for reference in dict.fromkeys(reference for spec in plugin.specs for reference in spec.references):
+        try:
+            load_object(reference)
+        except PluginLoadError as error:
+            failure = PluginFailure(plugin.name, plugin.distribution, plugin.version, error)
+            failures.setdefault(repr(error.__cause__), failure)
+    return tuple(failures.values())
 
 
 def import_guarded(module: str) -> ModuleType:
@@ -121,7 +172,7 @@ def _load_all() -> LoadedPlugins:
     registry = Registry("zoo-core")
     plugins, failures, disabled = [], [], []
     for point in sorted(entry_points(group=PLUGIN_GROUP), key=lambda point: point.name):
-        distribution, version = _distribution_of(point)
+        distribution, version = distribution_of(point)
         if _is_disabled(point.name, distribution):
             disabled.append(point.name)
             continue
@@ -130,14 +181,17 @@ def _load_all() -> LoadedPlugins:
             module = _load_one(point, staged)
             registry.merge(staged)
         except Exception as error:
-            failure = PluginFailure(point.name, distribution, version, error, tuple(spec.id for spec in staged))
-            if os.environ.get("ZOO_STRICT_PLUGINS") == "1":
-                raise PluginLoadError(str(failure)) from error
-            failures.append(failure)
+            ids = tuple(spec.id for spec in staged)
+            failures.append(PluginFailure(point.name, distribution, version, error, ids))
         else:
             location = str(Path(module.__file__ or "").parent)
             plugins.append(PluginInfo(point.name, distribution, version, point.module, tuple(staged), location))
     return LoadedPlugins(registry, tuple(plugins), tuple(failures), tuple(disabled))
+
+
+def _all_failures(loaded: LoadedPlugins) -> list[PluginFailure]:
+    broken = (failure for plugin in loaded.plugins for failure in broken_references(plugin))
+    return [*loaded.failures, *broken]
 
 
 def _load_one(point: EntryPoint, staged: Registry) -> ModuleType:
@@ -165,11 +219,11 @@ def _check_api(module: ModuleType, owner: str) -> None:
         return
     if not isinstance(version, int):
         raise PluginLoadError(f"{module.__name__} must say which plugin API it is written for: ZOO_API = {ZOO_API}")
-    upgrade = "zoo-core" if version > ZOO_API else owner.rpartition(" ")[0]
-    raise PluginLoadError(f"it is written for plugin API {version}, this zoo-core has {ZOO_API}: upgrade {upgrade}")
+    raise ApiMismatch(version, owner.rpartition(" ")[0])
 
 
-def _distribution_of(point: EntryPoint) -> tuple[str, str]:
+def distribution_of(point: EntryPoint) -> tuple[str, str]:
+    """Returns name and version of the distribution that declares an entry point."""
     return (point.dist.name, point.dist.version) if point.dist else ("unknown distribution", "?")
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Any, Literal, overload
 
 from zoo_core.errors import PluginLoadError, UnknownNameError, did_you_mean
-from zoo_core.plugins.loading import import_guarded, load_plugins
+from zoo_core.plugins.loading import load_object, load_plugins
 from zoo_core.plugins.spec import AgentSpec, AnySpec, CommandSpec, PlannerSpec, Registry, Spec, WorldModelSpec
 
 Kind = Literal["agent", "model", "planner", "command"]
@@ -54,21 +54,6 @@ def planner_spec(id: str) -> PlannerSpec:
 def command_spec(id: str) -> CommandSpec:
     """Returns the command registered as `id`; raises as `agent_spec` does."""
     return _find(CommandSpec, id)
-
-
-def load_object(reference: str) -> Any:
-    """Imports what a spec names as `"module:Class"`.
-
-    Raises:
-        PluginLoadError: The module cannot be imported, or has no such attribute.
-    """
-    module, _, name = reference.partition(":")
-    try:
-        return getattr(import_guarded(module), name)
-    except Exception as error:
-        owners = [registry().owner_of(spec) for spec in registry() if reference in vars(spec).values()]
-        where = f" (declared by {owners[0]})" if owners else ""
-        raise PluginLoadError(f"cannot load {reference}{where}: {type(error).__name__}: {error}") from error
 
 
 def spec_of(cls: type, kind: Kind) -> Spec | None:

@@ -6,9 +6,9 @@ A spec names classes by `"module:Class"` strings, so that listing what is instal
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar, TypeVar
+from collections.abc import Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, ClassVar, TypeVar
 
 from gymnasium import Space, spaces
 
@@ -43,6 +43,11 @@ class Spec:
         if not self.summary.strip() or "\n" in self.summary:
             raise ValueError(f"summary of {self.id!r} must be one line of text, got {self.summary!r}")
 
+    @property
+    def references(self) -> tuple[str, ...]:
+        """What it names as "module:Class"."""
+        return (self.entry_point,)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ComponentSpec(Spec):
@@ -54,6 +59,8 @@ class ComponentSpec(Spec):
         observation_spaces: Names of the Gymnasium space classes that it takes; empty for any.
         action_spaces: The same for actions.
         status: "stable" or "experimental".
+        check_config: Settings that make it small: with them `zoo_core.testing.check_plugin` tries it out for a few
+            dozen steps. None if the defaults are quick.
     """
 
     config: str | None = None
@@ -61,6 +68,7 @@ class ComponentSpec(Spec):
     observation_spaces: tuple[str, ...] = ()
     action_spaces: tuple[str, ...] = ()
     status: str = "stable"
+    check_config: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,13 +76,18 @@ class ComponentSpec(Spec):
             _check_reference("config", self.config, self.id)
         if self.status not in _STATUSES:
             raise ValueError(f"status of {self.id!r} must be one of {_STATUSES}, got {self.status!r}")
-        for field in ("observation_spaces", "action_spaces"):
-            names = getattr(self, field)
+        for what in ("observation_spaces", "action_spaces"):
+            names = getattr(self, what)
             if not isinstance(names, tuple) or not all(name in spaces.__all__ for name in names):
                 raise ValueError(
-                    f"{field} of {self.id!r} must be a tuple of names of gymnasium.spaces, such as "
+                    f"{what} of {self.id!r} must be a tuple of names of gymnasium.spaces, such as "
                     f"('Box', 'Discrete'), got {names!r}"
                 )
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """What it names as "module:Class"."""
+        return (self.entry_point,) if self.config is None else (self.entry_point, self.config)
 
     def supports(self, observation_space: object, action_space: object) -> bool:
         """Says whether it takes these spaces; what is no Gymnasium space is not judged."""

@@ -11,7 +11,7 @@ import gymnasium as gym
 from gymnasium.wrappers import TimeLimit
 
 from zoo_core import seeding
-from zoo_core.plugins import WorldModelSpec, make_env, make_model, specs
+from zoo_core.plugins import ComponentSpec, PlannerSpec, WorldModelSpec, make_env, make_model, specs
 from zoo_core.replay import Replay
 from zoo_core.simulator import SimulatorModel
 from zoo_core.testing import fakes
@@ -19,6 +19,7 @@ from zoo_core.world_model import WorldModel
 
 _STEPS = 400  # of real experience
 _UPDATES = 30
+_CORRIDOR_STEPS = 40
 
 
 @dataclass(frozen=True)
@@ -74,31 +75,57 @@ def model_cases() -> tuple[ModelCase, ...]:
 
 
 def cases_of(spec: WorldModelSpec) -> tuple[ModelCase, ...]:
-    """Returns a registered model on CartPole-v1 and Pendulum-v1, or else on the first small environment that it takes.
-
-    Raises:
-        AssertionError: There is none that it takes.
-    """
-    usual = [name for name in ("CartPole-v1", "Pendulum-v1") if _takes(spec, name)]
-    names = usual or [name for name in _ENVS if _takes(spec, name)][:1]
-    assert names, f"no test environment has the spaces that model {spec.id!r} takes: add one to zoo_core.testing.cases"
+    """Returns a registered model in each of `env_ids_for(spec)`, with its `check_config`."""
     return tuple(
         ModelCase(
             f"{spec.id}-{name}",
             _ENVS[name],
-            lambda env: make_model(spec.id, env.observation_space, env.action_space, device="cpu"),
+            lambda env: make_model(spec.id, env.observation_space, env.action_space, spec.check_config, device="cpu"),
         )
-        for name in names
+        for name in env_ids_for(spec)
     )
 
 
-def _takes(spec: WorldModelSpec, name: str) -> bool:
-    env = _ENVS[name]()
+def env_ids_for(spec: ComponentSpec) -> tuple[str, ...]:
+    """Returns CartPole-v1 and Pendulum-v1, or else the first small environment with spaces that `spec` takes.
+
+    Raises:
+        AssertionError: There is none that it takes.
+    """
+    taken = [name for name, make in _ENVS.items() if _takes(spec, make)]
+    names = [name for name in taken if name in ("CartPole-v1", "Pendulum-v1")] or taken[:1]
+    assert names, f"no small environment has the spaces that {spec.kind} {spec.id!r} takes: see zoo_core.testing.cases"
+    return tuple(names)
+
+
+def register(env_id: str) -> str:
+    """Registers one of `env_ids_for` with Gymnasium, unless it is, and returns it."""
+    if env_id not in gym.registry:
+        gym.register(env_id, lambda **_: _ENVS[env_id](), disable_env_checker=True)
+    return env_id
+
+
+def models_for(spec: PlannerSpec) -> tuple[ModelCase, ...]:
+    """Returns fakes that a planner can search, one for each kind of action that it takes.
+
+    Raises:
+        AssertionError: There is none that it takes.
+    """
+    found: dict[type, ModelCase] = {}
+    for case in _FAKES:
+        if case.make_env is not None and _takes(spec, case.make_env):
+            found.setdefault(type(case.make_env().action_space), case)
+    assert found, f"no small model has the spaces that planner {spec.id!r} takes: see zoo_core.testing.cases"
+    return tuple(found.values())
+
+
+def _takes(spec: ComponentSpec, make: Callable[[], gym.Env[Any, Any]]) -> bool:
+    env = make()
     return spec.supports(env.observation_space, env.action_space)
 
 
-def _corridor(observation: str, continuous: bool = False) -> gym.Env[Any, Any]:
-    return TimeLimit(fakes.Corridor(observation, continuous=continuous), 40)
+def _corridor(kind: str) -> gym.Env[Any, Any]:
+    return TimeLimit(fakes.Corridor(kind, continuous=kind == "goal"), _CORRIDOR_STEPS)
 
 
 def _of(model_class: type[WorldModel]) -> Callable[[Any], WorldModel]:
@@ -108,8 +135,10 @@ def _of(model_class: type[WorldModel]) -> Callable[[Any], WorldModel]:
 _ENVS: dict[str, Callable[[], gym.Env[Any, Any]]] = {
     "CartPole-v1": functools.partial(make_env, "CartPole-v1"),
     "Pendulum-v1": functools.partial(make_env, "Pendulum-v1"),
-    **{f"Corridor-{kind}": functools.partial(_corridor, kind) for kind in ("discrete", "vector", "image", "dict")},
-    "Corridor-goal": functools.partial(_corridor, "goal", continuous=True),
+    **{
+        f"Corridor-{kind}": functools.partial(_corridor, kind)
+        for kind in ("discrete", "vector", "image", "dict", "goal")
+    },
 }
 
 _FAKES = tuple(

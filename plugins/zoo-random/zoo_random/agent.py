@@ -11,7 +11,7 @@ from stable_baselines3.common.utils import is_vectorized_observation
 from torch import Tensor
 
 from zoo_core import Agent
-from zoo_core.seeding import stream_seed
+from zoo_core.seeding import set_space_streams, space_streams, stream_seed
 
 STEPS_PER_ITERATION = 100  # env steps between two entries of the log
 
@@ -37,8 +37,8 @@ class RandomAgent(Agent):
                 break
         return {}
 
-    def on_learn_start(self) -> None:
-        """Begins new episodes."""
+    def begin_episodes(self) -> None:
+        """Resets the environment."""
         self.env.reset()
 
     def predict(
@@ -55,14 +55,13 @@ class RandomAgent(Agent):
         return _sample(self._acting, len(first)), state
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Returns where the two streams stand."""
-        streams = {"learning": self._learning, "acting": self._acting}
-        return {name: space.np_random.bit_generator.state for name, space in streams.items()}, {}
+        """Returns where the two streams stand: nothing else is worth keeping."""
+        return {"learning": space_streams(self._learning), "acting": space_streams(self._acting)}, {}
 
     def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Sets the two streams to where they stood."""
-        self._learning.np_random.bit_generator.state = data["learning"]
-        self._acting.np_random.bit_generator.state = data["acting"]
+        set_space_streams(self._learning, data["learning"])
+        set_space_streams(self._acting, data["acting"])
 
     def _stream(self, name: str) -> Space[Any]:
         space: Space[Any] = copy.deepcopy(self.action_space)

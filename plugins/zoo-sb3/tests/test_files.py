@@ -76,7 +76,7 @@ def test_optimisers_and_counters_are_part_of_the_file(tmp_path, name):
 def test_the_file_holds_no_code(tmp_path, name):
     path = learned(name).save(tmp_path / "agent")
     with zipfile.ZipFile(path) as archive:
-        assert archive.namelist() == ["zoo.json", "tensors.safetensors"]
+        assert archive.namelist() == ["zoo.json", "README.md", "tensors.safetensors"]
         json.loads(archive.read("zoo.json"))
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from zoo_core.agent import Agent
+from zoo_core.checkpoint import Recording
 from zoo_core.seeding import stream_seed
 from zoo_sb3.config import A2CConfig, DDPGConfig, DQNConfig, PPOConfig, SACConfig, TD3Config
 from zoo_sb3.learner import Acting, Learner
@@ -18,6 +19,7 @@ class SB3Agent(Agent):
     """An SB3 algorithm, unmodified; with the same seed it learns the same weights as SB3 alone."""
 
     algorithm: ClassVar[str]
+    left_out = frozenset({"replay_buffer"})  # as SB3's own `save` does
 
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
@@ -30,6 +32,10 @@ class SB3Agent(Agent):
         self.learner.algorithm.set_logger(self.logger)
         self.learner.begin(self.remaining_timesteps, self.num_timesteps, lambda *_: not self.env.stop)
 
+    def begin_episodes(self) -> None:
+        """Resets the environment, as SB3 does when its `learn` begins."""
+        self.learner.begin_episodes()
+
     def iterate(self) -> dict[str, float]:
         """Makes rollouts and their updates for some env steps; SB3 logs its own metrics."""
         goal = min(self.num_timesteps + STEPS_PER_ITERATION, self.total_timesteps)
@@ -40,7 +46,7 @@ class SB3Agent(Agent):
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
     ) -> tuple[Any, Any]:
         """Chooses actions as SB3's policy does."""
-        return self._acting.predict(observation, deterministic), state
+        return self._acting.predict(observation, state, episode_start, deterministic)
 
     def set_env(self, env: Any, force_reset: bool = True) -> None:
         """Replaces the environment; spaces and number of environments must be the same."""
@@ -48,12 +54,30 @@ class SB3Agent(Agent):
         self.learner.algorithm.set_env(self.env)
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Returns networks and optimisers; as in SB3, the replay buffer is no part of it."""
+        """Returns networks, optimisers and counters."""
         return self.learner.to_file()
 
     def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Restores what `to_file` returned."""
         self.learner.load_file(data, tensors)
+
+    def to_checkpoint(self) -> Any:
+        """Returns where the random streams stand, and SB3's schedules."""
+        return {"learner": self.learner.to_checkpoint(), "acting": self._acting.to_checkpoint()}
+
+    def load_checkpoint(self, state: Any) -> None:
+        """Restores what `to_checkpoint` returned."""
+        self.learner.load_checkpoint(state["learner"])
+        self._acting.load_checkpoint(state["acting"])
+
+    def replay_bytes(self, total_timesteps: int) -> int:
+        """Returns the size of SB3's replay buffer, whose memory is taken as it fills."""
+        return sum(recording.nbytes for recording in self.learner.recordings.values())
+
+    @property
+    def recordings(self) -> dict[str, Recording]:
+        """SB3's replay buffer, where the algorithm has one."""
+        return dict(self.learner.recordings)
 
 
 class PPOAgent(SB3Agent):

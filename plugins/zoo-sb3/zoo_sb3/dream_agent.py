@@ -19,6 +19,7 @@ from zoo_core import spaces
 from zoo_core.acting import Collector, RandomPolicy, SpacesOnly
 from zoo_core.agent import Agent
 from zoo_core.archive import add_prefix, with_prefix
+from zoo_core.checkpoint import Recording
 from zoo_core.dream import DreamVecEnv
 from zoo_core.dream.latent import LatentPolicy, latent_space
 from zoo_core.plugins import make_model
@@ -61,15 +62,16 @@ class DreamAgent(Agent):
             seed=stream_seed(self.seed, "learner") % 2**32,
             device=self.device,
         )
-        self._acting, self._exploring = (self._policy(name) for name in ("acting", "exploring"))
+        self._actors = {name: Acting(self.learner, stream_seed(self.seed, name)) for name in ("acting", "exploring")}
+        self._acting, self._exploring = (self._policy(name) for name in self._actors)
 
     @property
     def world_model(self) -> WorldModel:
         """The world model."""
         return self.model
 
-    def on_learn_start(self) -> None:
-        """Begins new episodes: an evaluation may have used the environment since the last step."""
+    def begin_episodes(self) -> None:
+        """Lets the next collection begin with a reset; running episodes are stored as truncated."""
         self._collector.restart()
 
     def iterate(self) -> dict[str, float]:
@@ -83,6 +85,23 @@ class DreamAgent(Agent):
         dream = self._train_in_dreams()
         self.round += 1
         return {**real, **fit, **dream}
+
+    def learn_offline(self, replay: Replay) -> dict[str, float]:
+        """Fits the model to a replay, which is kept and may grow, and trains the policy in dreams of it."""
+        for name in ("observation_space", "action_space", "num_envs"):
+            wanted, found = getattr(self.env, name), getattr(replay, name)
+            if wanted != found:
+                raise ValueError(f"{name} of the replay is {found}, that of the agent's environment is {wanted}")
+        self._go_on_with(replay)
+        metrics = {"replay/steps": float(len(replay)), **self._fit(), **self._train_in_dreams()}
+        self.round += 1
+        return metrics
+
+    def replay_bytes(self, total_timesteps: int) -> int:
+        """Returns what all real steps take; past a limit, the replay moves them to temporary files."""
+        return Replay.bytes_needed(
+            self.observation_space, self.action_space, len(self.replay) + total_timesteps, self.env.num_envs
+        )
 
     def _collect(self) -> dict[str, float]:
         """Acts in the real environment: at random in the first round, then with the policy."""
@@ -157,18 +176,35 @@ class DreamAgent(Agent):
         self._go_on_with(self.replay)
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Returns networks, optimisers and the replay, beside the world model."""
+        """Returns networks and optimisers; world model and replay are written beside them."""
         data, tensors = self.learner.to_file()
-        replay, stored = self.replay.to_file()
-        data = {"learner": data, "replay": replay, "round": self.round}
-        return data, {**add_prefix(tensors, "learner/"), **add_prefix(stored, "replay/")}
+        return {"learner": data, "round": self.round}, add_prefix(tensors, "learner/")
 
     def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Restores what `to_file` returned."""
         self.learner.load_file(data["learner"], with_prefix(tensors, "learner/"))
         self.round = data["round"]
-        stored = with_prefix(tensors, "replay/")
-        self._go_on_with(Replay.from_file(self.observation_space, self.action_space, data["replay"], stored))
+
+    def to_checkpoint(self) -> Any:
+        """Returns where the random streams stand."""
+        return {
+            "learner": self.learner.to_checkpoint(),
+            "actors": {name: actor.to_checkpoint() for name, actor in self._actors.items()},
+            "filters": [policy.to_checkpoint() for policy in self._filters()],
+        }
+
+    def load_checkpoint(self, state: Any) -> None:
+        """Restores what `to_checkpoint` returned."""
+        self.learner.load_checkpoint(state["learner"])
+        for name, actor in self._actors.items():
+            actor.load_checkpoint(state["actors"][name])
+        for policy, stored in zip(self._filters(), state["filters"], strict=True):
+            policy.load_checkpoint(stored)
+
+    @property
+    def recordings(self) -> dict[str, Recording]:
+        """All real steps."""
+        return {"replay": self.replay}
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
@@ -183,7 +219,7 @@ class DreamAgent(Agent):
 
     def _go_on_with(self, replay: Replay) -> None:
         """Stores in `replay` from now on, or in a new one if it is of another number of environments."""
-        if replay.num_envs == self.env.num_envs or isinstance(self.get_env(), SpacesOnly):
+        if replay.num_envs == self.env.num_envs:
             self.replay, self._collector = replay, Collector(self.env, replay)
         else:
             self._begin_replay()
@@ -197,9 +233,13 @@ class DreamAgent(Agent):
             )
 
     def _policy(self, name: str) -> Any:
-        seed = stream_seed(self.seed, name)
-        acting = _Stateless(Acting(self.learner, seed))
-        return LatentPolicy(acting, self.model, seed=seed) if self.config.observation == "latent" else acting
+        actor = self._actors[name]
+        if self.config.observation == "decoded":
+            return actor
+        return LatentPolicy(actor, self.model, seed=stream_seed(self.seed, name))
+
+    def _filters(self) -> list[LatentPolicy]:
+        return [policy for policy in (self._acting, self._exploring) if isinstance(policy, LatentPolicy)]
 
     def _start_anywhere(self) -> Any:
         """Returns a start distribution: after any observation that was stored, finals excepted."""
@@ -261,18 +301,6 @@ class DreamTD3Agent(DreamAgent):
     """TD3 in dreams."""
 
     algorithm, config_class = "td3", DreamTD3Config
-
-
-class _Stateless:
-    """Gives `Acting` SB3's `predict`."""
-
-    def __init__(self, acting: Acting) -> None:
-        self._acting = acting
-
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
-    ) -> tuple[Any, Any]:
-        return self._acting.predict(observation, deterministic), state
 
 
 class _Exploring:

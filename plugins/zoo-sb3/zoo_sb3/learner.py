@@ -17,8 +17,10 @@ from torch import Tensor
 
 from zoo_core.archive import add_prefix, pack, unpack, with_prefix
 from zoo_core.sb3_arguments import check_arguments, find_algorithm, make_algorithm
-from zoo_core.seeding import GlobalStreams
+from zoo_core.seeding import GlobalStreams, set_space_streams, space_streams
+from zoo_sb3.buffer import BufferRecording, recording_of
 
+_SCHEDULE = ("_total_timesteps", "_num_timesteps_at_start", "_current_progress_remaining")
 _COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls", "exploration_rate")  # where there are such
 
 
@@ -108,7 +110,44 @@ class Learner:
         }
         return {name: float(value) for name, value in metrics.items() if isinstance(value, int | float | np.number)}
 
+    def begin_episodes(self) -> None:
+        """Resets the environment and forgets the running episodes, as SB3 does when its `learn` begins."""
+        algorithm = self.algorithm
+        with self.streams:
+            if getattr(algorithm, "action_noise", None) is not None:
+                algorithm.action_noise.reset()
+            algorithm._last_obs = algorithm.env.reset()
+            algorithm._last_episode_starts = np.ones(algorithm.env.num_envs, dtype=bool)
+            if algorithm._vec_normalize_env is not None:
+                algorithm._last_original_obs = algorithm._vec_normalize_env.get_original_obs()
+
     # -- files ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def recordings(self) -> dict[str, BufferRecording]:
+        """The replay buffer, where the algorithm has one."""
+        if not isinstance(self.algorithm, OffPolicyAlgorithm):
+            return {}
+        assert self.algorithm.replay_buffer is not None
+        return {"replay_buffer": recording_of(self.algorithm.replay_buffer, self._num_adds)}
+
+    def _num_adds(self) -> int:
+        return int(self.algorithm.num_timesteps) // int(self.algorithm.n_envs)
+
+    def to_checkpoint(self) -> Any:
+        """Returns where random streams and schedules stand, JSON-able values and arrays in a dict."""
+        return {
+            "streams": self.streams.to_checkpoint(),
+            "action_space": space_streams(self.algorithm.action_space),
+            "schedule": {name: getattr(self.algorithm, name) for name in _SCHEDULE},
+        }
+
+    def load_checkpoint(self, state: Any) -> None:
+        """Restores what `to_checkpoint` returned."""
+        self.streams.load_checkpoint(state["streams"])
+        set_space_streams(self.algorithm.action_space, state["action_space"])
+        for name, value in state["schedule"].items():
+            setattr(self.algorithm, name, value)
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Returns JSON and tensors that hold networks, optimisers and counters."""
@@ -130,19 +169,32 @@ class Learner:
 
 
 class Acting:
-    """Acts with a learner's policy from a random stream of its own, so that acting changes no training byte."""
+    """Acts with a learner's policy from a random stream of its own, so that acting changes no training byte; it has
+    SB3's `predict`.
+    """
 
     def __init__(self, learner: Learner, seed: int) -> None:
         self._learner = learner
         self._streams = GlobalStreams(seed)
         self._space_state = np.random.default_rng(seed).bit_generator.state
 
-    def predict(self, observation: Any, deterministic: bool = False) -> Any:
-        """Returns SB3's actions for one observation or a batch."""
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Returns SB3's actions for one observation or a batch, and the unchanged state."""
         if deterministic:
-            return self._learner.algorithm.predict(observation, deterministic=True)[0]
+            return self._learner.algorithm.predict(observation, deterministic=True)[0], state
         with self._streams, self._own_space_stream():
-            return self._learner.algorithm.predict(observation, deterministic=False)[0]
+            return self._learner.algorithm.predict(observation, deterministic=False)[0], state
+
+    def to_checkpoint(self) -> Any:
+        """Returns where the streams stand, JSON-able values and arrays in a dict."""
+        return {"streams": self._streams.to_checkpoint(), "action_space": self._space_state}
+
+    def load_checkpoint(self, state: Any) -> None:
+        """Restores what `to_checkpoint` returned."""
+        self._streams.load_checkpoint(state["streams"])
+        self._space_state = state["action_space"]
 
     @contextmanager
     def _own_space_stream(self) -> Iterator[None]:

@@ -16,6 +16,22 @@ _ALGORITHMS = {  # class prefix: what it is, paper, action spaces
 }
 _IN_DREAMS = ("PPO", "A2C", "DQN", "SAC", "TD3")
 
+# Small settings, for the conformance kit.
+_OFF_POLICY = {"learning_starts": 32, "batch_size": 16, "buffer_size": 1_000, "policy_kwargs": {"net_arch": [16]}}
+_SMALL = {
+    "PPO": {"n_steps": 16, "batch_size": 16, "n_epochs": 2, "policy_kwargs": {"net_arch": [16]}},
+    "A2C": {"n_steps": 8, "policy_kwargs": {"net_arch": [16]}},
+    **dict.fromkeys(("DQN", "SAC", "TD3", "DDPG"), _OFF_POLICY),
+}
+_SMALL_DREAMS = {
+    "initial_steps": 40,
+    "round_steps": 20,
+    "dream_steps": 256,
+    "num_dreams": 8,
+    "horizon": 20,
+    "model_config": {"hidden": 16, "num_layers": 1, "max_epochs": 3},
+}
+
 
 @hookimpl
 def zoo_register(registry: Registry) -> None:
@@ -30,6 +46,7 @@ def zoo_register(registry: Registry) -> None:
                 paper=paper,
                 observation_spaces=_ANY_OBS,
                 action_spaces=actions,
+                check_config={name.lower(): _SMALL[name]},
             )
         )
     for name in _IN_DREAMS:
@@ -44,5 +61,6 @@ def zoo_register(registry: Registry) -> None:
                 observation_spaces=_ANY_OBS,
                 action_spaces=actions,
                 model_based=True,
+                check_config={**_SMALL_DREAMS, name.lower(): _SMALL[name]},
             )
         )

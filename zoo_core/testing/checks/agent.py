@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,15 +11,17 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.evaluation import evaluate_policy
 
-from zoo_core import spaces
+from zoo_core import archive, spaces
 from zoo_core.acting import as_vec_env
 from zoo_core.agent import Agent
+from zoo_core.checkpoint import Checkpoints
 from zoo_core.plugins import make_env
 from zoo_core.testing.checks.expect import difference, expect, same
 
 
 def check_agent(agent_class: Callable[..., Agent], env_id: str, config: Any = None, *, steps: int = 64) -> Agent:
-    """Checks that an agent keeps the contract: counting, acting, determinism, evaluation in mid-training, files.
+    """Checks that an agent keeps the contract: counting, acting, determinism, evaluation in mid-training, files, and
+    going on from a checkpoint.
 
     Args:
         agent_class: the class, or a function with its arguments `(env, config, *, seed)`.
@@ -48,6 +51,7 @@ def check_agent(agent_class: Callable[..., Agent], env_id: str, config: Any = No
     _check_evaluation(agent, twin, env_id, steps)
     _check_stop(agent_class, env_id, config, steps)
     _check_save(agent, obs)
+    check_resume(agent_class, env_id, config, steps)
     return agent
 
 
@@ -128,6 +132,51 @@ def _check_save(agent: Agent, obs: Any) -> None:
         difference(_actions(agent, obs), _actions(loaded, obs)),
         "write all that acts in to_file, and restore it in load_file",
     )
+
+
+def check_resume(agent_class: Callable[..., Agent], env_id: str, config: Any, steps: int) -> None:
+    """Stops one of two equal runs past its first checkpoint, resumes it, and compares how they end."""
+    with tempfile.TemporaryDirectory() as folder:
+        directories = Path(folder) / "whole", Path(folder) / "stopped"
+        whole, stopped, resumed = (agent_class(env_id, config, seed=0) for _ in range(3))
+        whole.learn(3 * steps, checkpoints=Checkpoints(directories[0], every=steps))
+        stopped.learn(
+            3 * steps,
+            callback=lambda *_: stopped.num_timesteps < 5 * steps // 2,
+            checkpoints=Checkpoints(directories[1], every=steps),
+        )
+        expect(
+            Checkpoints(directories[1], every=steps).find(),
+            f"an iteration of the checked agent fits into {steps} env steps, so that a checkpoint can follow",
+            f"none in {stopped.num_timesteps} env steps",
+            "check a smaller config, or more steps",
+        )
+        resumed.learn(3 * steps, checkpoints=Checkpoints(directories[1], every=steps, resume=True))
+    first, second = (_everything(each) for each in (whole, resumed))
+    expect(
+        first == second,
+        "a run that is stopped and resumed from its checkpoint ends as one that never was, byte for byte",
+        ", ".join(name for name in first if first[name] != second.get(name)) + " differ",
+        "return every random stream in to_checkpoint, replays in recordings, and let begin_episodes reset self.env and "
+        "forget all about running episodes",
+    )
+
+
+def _everything(agent: Agent) -> dict[str, bytes]:
+    """Returns all that a checkpoint holds, as bytes by name."""
+    rest, arrays = archive.pack(agent.to_checkpoint())
+    parts = {"to_checkpoint": (rest, arrays), "to_file": agent.to_file()}
+    if agent.world_model is not None:
+        parts["world_model"] = agent.world_model.to_file()
+    parts |= {name: recording.since(None) for name, recording in agent.recordings.items()}
+    return {
+        f"{part}/{name}": value
+        for part, (data, tensors) in parts.items()
+        for name, value in {
+            "": json.dumps(data).encode(),
+            **{name: tensor.detach().cpu().numpy().tobytes() for name, tensor in tensors.items()},
+        }.items()
+    }
 
 
 class _Calls:

@@ -13,10 +13,18 @@ import torch
 from torch import Tensor
 
 
+class BrokenRule(AssertionError):
+    """A rule that does not hold: the rule, what was seen, how to mend it."""
+
+    def __init__(self, rule: str, seen: object, mend: str) -> None:
+        super().__init__(f"{rule}; seen: {seen}; to mend it: {mend}")
+        self.rule, self.seen, self.mend = rule, seen, mend
+
+
 def expect(holds: Any, rule: str, seen: object, mend: str) -> None:
-    """Raises AssertionError unless `holds`."""
+    """Raises BrokenRule unless `holds`."""
     if not holds:
-        raise AssertionError(f"{rule}; seen: {seen}; to mend it: {mend}")
+        raise BrokenRule(rule, seen, mend)
 
 
 def same(first: Any, second: Any, *, tolerance: float = 0.0) -> bool:

@@ -1,0 +1,173 @@
+"""`zoo gap`: what it takes, what it prints, what it writes, and bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo_core
+from zoo_core.plugins import load_plugins
+from zoo_core.testing.fakes import KalmanModel
+
+from .conftest import fitted, install
+
+SMALL = "--episodes 2 --horizon 12"
+PLUGIN = """
+from zoo_core.plugins import AgentSpec, hookimpl
+
+ZOO_API = 1
+
+@hookimpl
+def zoo_register(registry):
+    registry.register(AgentSpec("learner", "zoo_fake_own.agent:Learner", summary="learns a model, and acts at random"))
+"""
+AGENT = """
+import zoo_core
+from zoo_core.testing.fakes import KalmanModel
+from zoo_fake_lab.agent import LabAgent, LabConfig
+
+
+class Learner(LabAgent):
+    config_class = LabConfig
+
+    def __init__(self, env, config=None, **kwargs):
+        super().__init__(env, config, **kwargs)
+        self.model = KalmanModel(self.observation_space, self.action_space)
+
+    @property
+    def world_model(self):
+        return self.model
+
+    def iterate(self):
+        self.model.fit(zoo_core.Replay.collect("Pendulum-v1", 200, seed=0), rng=zoo_core.rng(0))
+        return super().iterate()
+"""
+
+
+@pytest.fixture
+def model(lab):
+    return fitted("kalman", "Pendulum-v1", Path("model.zip"))
+
+
+@pytest.fixture
+def run(zoo, lab):
+    install(lab, "own", PLUGIN, agent=AGENT)
+    load_plugins(reload=True)
+    shown = zoo("train learner --env Pendulum-v1 --env-kwargs g=5.0 --steps 10 --eval-episodes 0 --quiet")
+    assert shown.code == 0, shown.err
+    return Path("runs/learner-Pendulum-v1-0-1")
+
+
+def test_a_model_alone_meets_a_random_policy(zoo, model):
+    shown = zoo(f"gap model {SMALL}")
+    assert shown.code == 0, shown.err
+    assert shown.out.startswith("KalmanModel against Pendulum-v1, policy random: 2 episodes, 24 real steps, ")
+    assert "\nverdict: k-step error is below copy-last" in shown.out
+    assert not Path("gap.json").exists()
+
+
+def test_it_prints_what_the_function_returns(zoo, model):
+    report = zoo_core.gap(None, zoo_core.load_model(model), "Pendulum-v1", episodes=2, horizon=12, seed=3)
+    assert zoo(f"gap model {SMALL} --seed 3").out == f"{report}\n"
+    printed = zoo(f"gap model {SMALL} --seed 3 --json").json()
+    expected = json.loads(json.dumps(report.to_json()))
+    assert printed == {"source": "model", **expected, "png": None, "video": None}
+
+
+def test_a_run_is_measured_with_its_agent_in_its_environment(zoo, run):
+    shown = zoo(f"gap {run} {SMALL}")
+    assert shown.code == 0, shown.err
+    assert "KalmanModel against Pendulum-v1, policy Learner" in shown.out
+    assert shown.out.endswith(f"report in {run}/gap.json\n")
+    written = json.loads((run / "gap.json").read_text())
+    assert written["summary"]["verdict"] in shown.out
+    assert "k = 10; " in written["summary"]["verdict"]
+    heavy = zoo(f"gap {run} {SMALL} --env-kwargs g=15.0 --json").json()
+    assert heavy["returns"]["real"] != written["returns"]["real"]
+    assert json.loads((run / "gap.json").read_text())["returns"] == heavy["returns"]
+
+
+def test_somebody_else_may_act(zoo, run, model):
+    assert zoo(f"gap {run} {SMALL} --policy random --json").json()["policy"] == "random"
+    assert zoo(f"gap model {SMALL} --policy {run} --json").json()["policy"] == "Learner"
+
+
+def test_figures_and_film(zoo, model):
+    shown = zoo(f"gap model {SMALL} --png out/gap.png --video out/gap.gif")
+    assert shown.out.endswith("\nfigures in out/gap.png\nfilm in out/gap.gif\n")
+    with Image.open("out/gap.png") as picture:
+        assert picture.size == (1300, 800)
+    frames = iio.imread("out/gap.gif")
+    assert frames.shape == (13, 320 + 24, 320 + 4 + 320, 3)
+    assert not np.array_equal(frames[0], frames[-1])
+
+
+def test_a_file_without_an_environment_asks_for_one(zoo, model):
+    found = zoo_core.load_model(model)
+    assert isinstance(found, KalmanModel)
+    found.env_id = None
+    found.save("nameless.zip")
+    shown = zoo("gap nameless.zip")
+    assert (shown.code, shown.err) == (2, "error: nameless.zip names no environment: say which with --env ID\n")
+    assert zoo(f"gap nameless.zip --env Pendulum-v1 {SMALL}").code == 0
+
+
+MISTAKES = {
+    "gap modle": "no run or saved file at modle: did you mean 'model'?",
+    "gap model --horizon 0": "invalid value for '--horizon': Input should be greater than or equal to 1, got '0'; see zoo gap --help",
+    "gap model --episodes 0": "invalid value for '--episodes': Input should be greater than or equal to 1, got '0'; see zoo gap --help",
+    "gap model --png a.jpg": "--png writes a PNG: name a file that ends in .png, got 'a.jpg'",
+    "gap model --video a.avi": "--video writes a GIF: name a file that ends in .gif, got 'a.avi'",
+    "gap model --policy modle": "no run or saved file at modle: did you mean 'model'?",
+    "gap model --policy model": "model.zip holds a file of kind 'world_model', expected 'agent'",
+    "gap model --env Pendulun-v1": "unknown environment 'Pendulun-v1': did you mean 'Pendulum-v1'?",
+    "gap model --env MountainCarContinuous-v0": "observation space of MountainCarContinuous-v0 is "
+    "Box([-1.2 -0.07], [0.6 0.07], (2,), float32), "
+    "but KalmanModel learned with Box([-1. -1. -8.], [1. 1. 8.], (3,), float32)",
+}
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_is_one_line(zoo, model, command):
+    shown = zoo(command)
+    assert shown.code == 2
+    assert shown.err == f"error: {MISTAKES[command]}\n"
+    assert shown.out == ""
+
+
+def test_an_agent_without_a_model_says_what_it_needs(zoo):
+    zoo("train lab --env Pendulum-v1 --steps 10 --eval-episodes 0 --quiet")
+    shown = zoo("gap runs/lab-Pendulum-v1-0-1")
+    assert (shown.code, shown.err) == (
+        2,
+        "error: runs/lab-Pendulum-v1-0-1 holds LabAgent, which has no world model: zoo gap takes a run of an agent "
+        "that learns one, such as dream-ppo, or the file of a model\n",
+    )
+
+
+def test_a_policy_of_another_environment_is_refused(zoo, model):
+    zoo("train lab --env MountainCarContinuous-v0 --steps 10 --eval-episodes 0 --quiet")
+    shown = zoo("gap model --policy runs/lab-MountainCarContinuous-v0-0-1")
+    assert shown.code == 2
+    assert shown.err.startswith("error: LabAgent acts on Box([-1.2 -0.07], [0.6 0.07], (2,), float32), but decoded")
+
+
+def test_a_run_of_zoo_dream_says_how_to_measure_it(zoo, model):
+    zoo("dream model --algo A2C --timesteps 40 --num-envs 8 --horizon 20 --eval-episodes 0 --quiet")
+    shown = zoo("gap runs/a2c-in-model-0-1")
+    assert (shown.code, shown.err) == (
+        2,
+        "error: runs/a2c-in-model-0-1 was written by `zoo dream` and holds no model: in Python, pass A2C.load(...) "
+        "of SB3 and the model in model to zoo_core.gap\n",
+    )
+
+
+def test_a_film_of_what_draws_no_pictures_is_refused_at_once(zoo, model, plain):
+    shown = zoo(f"gap model --env {plain} --video x.gif")
+    assert shown.code == 2
+    assert shown.err == "error: environment 'Plain-v0' draws no pictures: its render modes are []\n"

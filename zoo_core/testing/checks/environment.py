@@ -1,0 +1,80 @@
+"""The rules of environments: those of Gymnasium and Stable-Baselines3, and that a state that is set is the state."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from gymnasium.utils.env_checker import check_env as gymnasium_check_env
+from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
+from zoo_core.plugins import make_env
+from zoo_core.testing.checks.expect import difference, expect, same
+
+_STEPS = 5  # that are compared
+_ADVICE = (  # of both libraries on spaces that may well be meant: velocities have no bound, torques their own
+    ".*A Box observation space (minimum|maximum) value is -?infinity",
+    ".*For Box action spaces, we recommend using a symmetric and normalized space",
+    "We recommend you to use a symmetric and normalized Box action space",
+)
+
+
+def check_environment(env_id: str) -> None:
+    """Checks an environment by `check_env` of Gymnasium and SB3, and its `get_state` and `set_state` if it has them.
+
+    Args:
+        env_id: as `zoo list envs` prints it.
+
+    Raises:
+        AssertionError: A rule is broken.
+    """
+    env: Any = make_env(env_id)
+    with advice_ignored():
+        gymnasium_check_env(env.unwrapped, skip_render_check=True)  # drawing may open a window
+        sb3_check_env(env, skip_render_check=True)
+    if all(hasattr(env.unwrapped, name) for name in ("get_state", "set_state")):
+        _check_state(env)
+    env.close()
+
+
+@contextmanager
+def advice_ignored() -> Iterator[None]:
+    """Leaves out warnings of `check_env` that say no more than which spaces are easy to learn in."""
+    with warnings.catch_warnings():
+        for message in _ADVICE:
+            warnings.filterwarnings("ignore", message, UserWarning)
+        yield
+
+
+def _check_state(env: Any) -> None:
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    actions = [env.action_space.sample() for _ in range(_STEPS)]
+    env.step(actions[0])
+    state = copy.deepcopy(env.unwrapped.get_state())
+    walks = [_walk(env, actions)]
+    env.reset(seed=1)
+    env.unwrapped.set_state(state)
+    walks.append(_walk(env, actions))
+    expect(
+        same(*walks),
+        "an environment goes on from a state that is set as it did from that state before",
+        difference(*walks),
+        "let get_state return all that decides the next step but the random generator, and set_state restore it",
+    )
+
+
+def _walk(env: Any, actions: list[Any]) -> list[Any]:
+    """Returns what steps show, from the present state and a random generator that is always the same."""
+    env.unwrapped.np_random = np.random.default_rng(0)
+    seen = []
+    for action in actions:
+        obs, reward, terminated, truncated, _ = env.step(action)
+        seen.append((copy.deepcopy(obs), float(reward), bool(terminated)))
+        if terminated or truncated:
+            break
+    return seen
