@@ -7,6 +7,7 @@
 #   make learn [CASE=...]   learning results: train, judge, write benchmarks/results/learn
 #   make bench [CASE=...]   speed results: measure, write benchmarks/results/speed
 #   make fuzz               open 10,000 damaged and hostile files, write benchmarks/results/soundness
+#   make soak               kill 100 training runs, resume them, write benchmarks/results/soundness
 #   make tables             put the results into the READMEs
 #   make wheels             build every distribution, as wheel and sdist, into dist
 #   make standalone [PLUGIN=zoo-...]   install each wheel alone, and try it
@@ -21,7 +22,7 @@ export SDL_VIDEODRIVER ?= dummy
 export MUJOCO_GL ?= egl
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint learn bench fuzz tables wheels standalone
+.PHONY: demo test lint learn bench fuzz soak tables wheels standalone
 
 $(INSTALLED): pyproject.toml constraints.txt $(PACKAGES:%=%/pyproject.toml)
 	@echo "Installing into .venv, which takes a minute or two"
@@ -42,7 +43,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy zoo_core $(filter-out %.egg-info,$(wildcard envs/zoo_* plugins/*/zoo_*))
+	$(BIN)/mypy zoo_core zoo_core_pytest.py $(filter-out %.egg-info,$(wildcard envs/zoo_* plugins/*/zoo_*))
 
 learn: $(INSTALLED)
 	$(BIN)/python -m benchmarks.learn $(CASE)
@@ -53,6 +54,9 @@ bench: $(INSTALLED)
 fuzz: $(INSTALLED)
 	$(BIN)/python -m benchmarks.fuzz --files 10000
 
+soak: $(INSTALLED)
+	$(BIN)/python -m benchmarks.soak --write $(if $(SEED),--seed $(SEED))
+
 tables: $(INSTALLED)
 	$(BIN)/python -m benchmarks.tables
 
@@ -60,5 +64,6 @@ wheels: $(INSTALLED)
 	rm -rf dist
 	for package in . $(PACKAGES); do $(BIN)/python -m build --quiet --no-isolation --outdir dist $$package || exit 1; done
 
+standalone: export OMP_NUM_THREADS = 1
 standalone: wheels
 	$(BIN)/python -m tests.standalone $(PLUGIN)

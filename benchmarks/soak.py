@@ -1,7 +1,7 @@
 """Kills training runs at random moments, resumes them, and compares how they end with runs that were left alone.
 
-`python -m benchmarks.soak [--kills N] [--seed S] [--case NAME] [--write]`. Each kill is a SIGKILL to a real process. The
-moments follow from the printed seed as far as the machine keeps time.
+`python -m benchmarks.soak [--kills N] [--seed S] [--case NAME] [--write]`. Each kill is a SIGKILL to a real process.
+The moments follow from the printed seed, as far as the machine keeps time.
 """
 
 from __future__ import annotations

@@ -57,6 +57,11 @@ def test_the_same_content_gives_the_same_bytes(tmp_path):
     assert one.read_bytes() == two.read_bytes()
 
 
+def test_a_compressed_archive_is_none_of_ours_however_small(tmp_path):
+    with pytest.raises(CheckpointError, match="is compressed or larger than the file"):
+        archive.read_archive(forge(tmp_path, {}, zipfile.ZIP_DEFLATED))
+
+
 @pytest.mark.parametrize("dtype", archive._DTYPES)
 @pytest.mark.parametrize("shape", [(), (3,), (2, 0), (2, 3)])
 def test_every_dtype_is_written_as_safetensors_has_it(tmp_path, dtype, shape):

@@ -23,6 +23,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import configure
 
 import zoo_core
+from zoo_core import archive
 from zoo_core.plugins import specs
 
 SMALL = {"policy_kwargs": {"net_arch": [16]}}
@@ -57,8 +58,10 @@ def eval_env(name):
 
 
 def learned(agent):
-    """Everything that learning has made: tensors of agent and world model."""
+    """Everything that learning has made: tensors of agent, recordings and world model."""
     tensors = dict(agent.to_file()[1])
+    for name, recording in agent.recordings.items():
+        tensors |= archive.add_prefix(recording.since(None)[1], f"{name}/")
     if agent.world_model is not None:
         tensors |= agent.world_model.to_file()[1]
     return tensors

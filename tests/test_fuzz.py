@@ -280,8 +280,9 @@ def trial(corpus, scratch):
 
 
 def test_a_seed_and_a_number_name_a_mutant(trial):
-    assert trial.mutant(5) == trial.mutant(5)
-    assert len({trial.mutant(i).data for i in range(30)}) > 25
+    mutants = [trial.mutant(i) for i in range(60)]
+    assert mutants == [trial.mutant(i) for i in reversed(range(60))][::-1]
+    assert len({mutant.data for mutant in mutants}) > 50
 
 
 def test_all_kinds_of_mutation_come_up(trial):

@@ -21,6 +21,7 @@ FEWER = {  # in the README: in this test
     "steps=2_000": "steps=100",
     "env.action_space, seed=0": 'env.action_space, {"hidden": 8, "max_epochs": 2}, seed=0',
     "num_envs=256": "num_envs=16",
+    "DreamVecEnv(model, 64), 10_000)": "DreamVecEnv(model, 64, horizon=4), 256)",
     "n_steps=32, batch_size=512": "n_steps=4, batch_size=64",
     ".learn(200_000)": ".learn(64)",
     '"Pendulum-v1", seed=0).learn(1_000)': (
@@ -28,6 +29,7 @@ FEWER = {  # in the README: in this test
     ),
     "--seed 0 --out runs/X": f"--seed 0 --out runs/X --timesteps 40 --set model.max_epochs=2 {QUICK_DREAMS}",
     "--episodes 20": "--episodes 1",
+    "zoo gap runs/X": "zoo gap runs/X --episodes 2 --horizon 5",
     "--timesteps 100000": "--timesteps 64 --n-envs 16 --set n_steps=4 --set batch_size=64 --eval-episodes 1",
 }
 
@@ -69,6 +71,14 @@ def test_the_model_of_ones_own_keeps_the_contract():
     zoo_core.DreamVecEnv(model, 64).reset()
 
 
+def test_datasets_become_replays_and_replays_datasets(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    zoo_core.Replay.collect("Pendulum-v1", 400, seed=0).to_minari("pendulum/random-v0")
+    model = zoo_core.SimulatorModel("Pendulum-v1")
+    exec(with_fewer_steps(blocks("python")[3]), {"zoo_core": zoo_core, "model": model})
+    assert len(zoo_core.Replay.from_minari("dreams/pendulum-v0")) >= 128
+
+
 def test_the_plugin_of_ones_own_registers_its_model():
     names, registry = run(blocks("python")[2]), Registry("my-package 1.0")
     names["zoo_register"](registry)
@@ -81,7 +91,9 @@ def test_the_plugin_of_ones_own_registers_its_model():
 def test_the_commands_run_one_after_the_other(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("zoo ")]
-    assert [shlex.split(line)[1] for line in lines] == ["plugins", "list", "info", "train", "eval", "dream"]
+    assert [shlex.split(line)[1] for line in lines] == [
+        *("plugins", "list", "info", "train", "eval", "dream", "gap", "doctor", "new"),
+    ]
     for line in lines:
         assert main(shlex.split(with_fewer_steps(line), comments=True)[1:]) == 0, line
     assert (tmp_path / "out.gif").stat().st_size > 1_000

@@ -243,7 +243,7 @@ DAMAGED = "its episodes and the lengths of its streams disagree"
         (changed({"num_steps": True}), "got True"),
         (changed({"num_steps": 10**30}), "got 1000"),
         (changed({"capacity": 64}), "of a replay of capacity 64, expected one of None"),
-        (changed({"env_id": 5}), "env_id of a segment of a replay must be a text or null, got 5"),
+        (changed({"env_id": 5}), "env_id in the file must be a text or null, got 5"),
         (changed({"begin": [0]}), "'begin' of a segment of the replay must be 2 row numbers"),
         (changed({"begin": "ab"}), "'begin' .* must be 2 row numbers, got 'ab'"),
         (changed({"begin": [0.5, 1]}), "must be 2 row numbers"),

@@ -177,3 +177,8 @@ def test_the_noise_has_the_deviation_of_the_environment():
     state = repeat(model.initial_state(1, rng=zoo_core.rng(0)), 2_000)
     after = model.decode(model.step(state, torch.zeros(2_000, 1), rng=zoo_core.rng(1)).state)
     assert after.std(0).tolist() == pytest.approx([0.1, 0.1], rel=0.08)
+
+
+def test_an_environment_that_hides_part_of_its_state_is_refused():
+    with pytest.raises(TypeError, match="the state of MaskedPendulumEnv does not follow from its observations"):
+        SimulatorModel("zoo_envs/MaskedPendulum-v0")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Agent as Agent,
         load as load,
     )
+    from zoo_core.checkpoint import Checkpoints as Checkpoints
     from zoo_core.dream import (
         DreamEnv as DreamEnv,
         DreamVecEnv as DreamVecEnv,
@@ -68,6 +69,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "agent": "Agent load",
+    "checkpoint": "Checkpoints",
     "dream": "DreamEnv DreamVecEnv DreamVectorEnv Imagination LatentObservation LatentVecEnv",
     "errors": "CheckpointError ConfigError DuplicateNameError NonFiniteError PluginLoadError Undecodable "
     "UnknownNameError UnsupportedSpaceError ZooError",

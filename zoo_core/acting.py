@@ -17,6 +17,7 @@ from zoo_core.plugins import make_env
 from zoo_core.replay import Replay
 
 Array = np.ndarray[Any, Any]
+MAX_ENVS = 2**20  # stepped together; a larger number in a file is none of ours
 
 
 def as_vec_env(
@@ -66,6 +67,8 @@ class SpacesOnly(VecEnv):
     """Stands in for the environment of an agent that was loaded without one: it has spaces and cannot be stepped."""
 
     def __init__(self, observation_space: Space[Any], action_space: Space[Any], num_envs: int = 1) -> None:
+        if not 1 <= num_envs <= MAX_ENVS:
+            raise ValueError(f"num_envs must be in [1, {MAX_ENVS}], got {num_envs}")
         self.render_mode = None
         super().__init__(num_envs, observation_space, action_space)
 

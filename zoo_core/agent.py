@@ -26,8 +26,6 @@ from zoo_core.seeding import fresh_seed
 from zoo_core.training import TrainingEnv, record_progress, run_training
 from zoo_core.world_model import WorldModel, resolve_device
 
-MAX_ENVS = 2**20  # environments of an agent in a file; more is no number of environments
-
 
 class Agent(ABC):
     """A learner that acts, with the interface of an SB3 algorithm.
@@ -136,6 +134,11 @@ class Agent(ABC):
         """The world model that the agent learns, if it has one."""
         return None
 
+    @property
+    def latent_policy(self) -> Any:
+        """What acts on the features of `world_model`, with SB3's `predict`, where the policy sees those; else None."""
+        return None
+
     def on_learn_start(self) -> None:
         """Called when `learn` begins, after the counters were set."""
         self.begin_episodes()
@@ -192,8 +195,8 @@ class Agent(ABC):
             ZooError: the agent learns in its environment only.
         """
         raise ZooError(
-            f"{type(self).__name__} learns in its environment only; agents that learn from data have a world model, such "
-            "as dream-sac"
+            f"{type(self).__name__} learns in its environment only; agents that learn from data have a world model, "
+            "such as dream-sac"
         )
 
     def replay_bytes(self, total_timesteps: int) -> int:
@@ -292,7 +295,7 @@ class Agent(ABC):
         """Reads an agent of this class.
 
         Args:
-            path: as given to `save`, or a run directory.
+            path: as given to `save`, a run directory, or `hf://owner/name` (see `zoo_core.hub`).
             env: to go on learning in; without it the agent acts only. With another number of environments than before
                 recordings, such as the replay, begin empty.
             device: "auto" takes a GPU if there is one.
@@ -326,7 +329,6 @@ class Agent(ABC):
             if cls.config_class:
                 config = config_from_json(cls.config_class, description["config"], overrides=overrides)
             num_envs = operator.index(description["num_envs"])
-            check_range("num_envs", num_envs, 1, MAX_ENVS)
             stand_in = SpacesOnly(observation_space, action_space, num_envs)
         vec_env = stand_in if env is None else as_vec_env(env)
         _check_same_spaces(vec_env, observation_space, action_space)
@@ -352,6 +354,8 @@ class Agent(ABC):
 
 def load(path: str | Path, env: Any = None, device: str | torch.device = "auto", **overrides: Any) -> Agent:
     """Reads an agent of any installed plugin, as `Agent.load` does; its class is looked up in the registry.
+
+    `load("hf://owner/name")` reads one from the Hugging Face Hub.
 
     Raises:
         CheckpointError: the file is damaged or holds no agent.

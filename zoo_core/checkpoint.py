@@ -17,6 +17,7 @@ from torch import Tensor
 from zoo_core import archive, env_state, rundir, seeding, spaces
 from zoo_core.config import check_range, config_to_json, differences
 from zoo_core.errors import CheckpointError
+from zoo_core.restoring import restoring
 
 if TYPE_CHECKING:
     from zoo_core.agent import Agent
@@ -140,9 +141,12 @@ class Checkpoints:
         for path in self.find():
             try:
                 header, tensors = archive.read_archive(path, kind="checkpoint")
-                self._check_same_run(header["run"], self._describe_run(agent, options))
-                for name, recording in agent.recordings.items():
-                    recording.restore(self._read_segments(name, header["recordings"][name]))
+                self._check_same_run(header.get("run", {}), self._describe_run(agent, options))
+                with restoring(path, tensors):
+                    for name, recording in agent.recordings.items():
+                        recording.restore(self._read_segments(name, header["recordings"][name]))
+                    self._load(agent, header, tensors)
+                    progress: dict[str, Any] = header["progress"]
             except _OtherRun:
                 raise
             except (CheckpointError, FileNotFoundError) as error:
@@ -150,8 +154,6 @@ class Checkpoints:
                 continue
             if damaged:
                 warnings.warn(f"going on from {path.name}, since {'; '.join(damaged)}", stacklevel=3)
-            self._load(agent, header, tensors)
-            progress: dict[str, Any] = header["progress"]
             return progress
         if damaged:
             raise CheckpointError(f"no checkpoint in {self.directory} can be read: {'; '.join(damaged)}")

@@ -61,8 +61,8 @@ def restoring(path: str | Path, tensors: Mapping[str, Tensor]) -> Iterator[None]
         raise
     except _WRONG_CONTENTS as error:
         raise CheckpointError(
-            f"{path} cannot be restored: {type(error).__name__}: {_shorten(error)} (a damaged file, one of another version, or an env that it does not "
-            "go with)"
+            f"{path} cannot be restored: {type(error).__name__}: {_shorten(error)} "
+            "(a damaged file, one of another version, or an env that it does not go with)"
         ) from error
 
 

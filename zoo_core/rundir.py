@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import filelock
 
+from zoo_core import hub
 from zoo_core.archive import archive_path, write_json
 from zoo_core.errors import CheckpointError, UnknownNameError, ZooError, did_you_mean
 from zoo_core.plugins import Spec, registry
@@ -59,12 +60,15 @@ class RunDirectory:
         """Reads the record of a run.
 
         Args:
-            path: A run directory, or a saved file, whose directory may have a record; without one it is empty.
+            path: A run directory, or a saved file, whose directory may have a record; without one, or for a file on the
+                Hub (`hf://owner/name`), it is empty.
 
         Raises:
             UnknownNameError: There is nothing at `path`; the message has the nearest name beside it.
             CheckpointError: The record is damaged, or a later version wrote it.
         """
+        if hub.is_reference(path):
+            return cls(Path(path), {})
         path = Path(path)
         if not path.exists() and not archive_path(path).is_file():
             entries = path.parent.iterdir() if path.parent.is_dir() else ()

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo_core.archive import env_id_of
 from zoo_core.errors import CheckpointError
 from zoo_core.storage import Array, Kind
 from zoo_core.streams import Streams, step_rows
@@ -34,9 +35,7 @@ def load(
             raise CheckpointError(
                 f"a segment is of a replay of capacity {description.get('capacity')}, expected one of {capacity}"
             )
-        num_steps, env_id = count_of(description, "num_steps"), description.get("env_id")
-        if not isinstance(env_id, str | None):
-            raise CheckpointError(f"env_id of a segment of a replay must be a text or null, got {env_id!r}")
+        num_steps, env_id = count_of(description, "num_steps"), env_id_of(description)
         _load(streams, begin, end, tensors)
     ever = num_steps // streams.num
     if streams.num_steps != min(ever, streams.limit or ever):

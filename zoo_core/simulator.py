@@ -49,6 +49,11 @@ class SettableEnv:
         self.env.reset(seed=0)
         self._own = all(hasattr(self.env, name) for name in ("get_state", "set_state", "state_from_observation"))
         self._from_observation = _STATE_FROM_OBSERVATION.get(type(self.env).__name__)
+        if not self._own and all(hasattr(self.env, name) for name in ("get_state", "set_state")):
+            raise TypeError(
+                f"the state of {type(self.env).__name__} does not follow from its observations: SimulatorModel takes "
+                "environments with state_from_observation(obs)"
+            )
         if not self._own and (self._from_observation is None or not hasattr(self.env, "state")):
             raise TypeError(
                 f"the state of {type(self.env).__name__} cannot be set: SimulatorModel takes Gymnasium's classic "

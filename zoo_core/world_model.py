@@ -309,7 +309,7 @@ class WorldModel(nn.Module, ABC):
 def load_model(path: str | Path, device: str | torch.device = "auto", **overrides: Any) -> WorldModel:
     """Reads a world model of any installed plugin; its class is looked up in the registry.
 
-    Also takes the file of an agent that has a world model, or a run directory.
+    Also takes the file of an agent that has a world model, a run directory, or `hf://owner/name` (see `zoo_core.hub`).
 
     Raises:
         CheckpointError: the file is damaged or holds no world model.

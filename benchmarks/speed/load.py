@@ -20,7 +20,9 @@ OBS = np.array([1.0, 0.0, 0.0], dtype=np.float32)
 
 def measure() -> Measured:
     with torch_threads(1), tempfile.TemporaryDirectory() as folder:
-        paths = {name: zoo_core.make_agent(name, ENV, seed=0).save(Path(folder) / name) for name in ("sac", "dream-sac")}
+        paths = {
+            name: zoo_core.make_agent(name, ENV, seed=0).save(Path(folder) / name) for name in ("sac", "dream-sac")
+        }
         sb3 = Path(folder) / "sb3.zip"
         SAC("MlpPolicy", ENV, seed=0, device="cpu").save(sb3)
         seconds = fastest(

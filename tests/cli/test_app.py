@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from zoo_core.cli.app import app
 
-COMMANDS = ("plugins", "list", "info", "train", "eval", "dream")
+COMMANDS = ("plugins", "list", "info", "train", "eval", "dream", "gap", "doctor", "new")
 
 
 def one_line(text: str) -> str:
@@ -48,8 +48,8 @@ def test_every_command_and_option_explains_itself(zoo, command):
 
 MISTAKES = {
     "lst": "error: unknown command 'lst': did you mean 'list'?",
-    "train": "error: missing argument 'AGENT'; see zoo train --help",
-    "train lab": "error: missing option '--env'; see zoo train --help",
+    "train": "error: say what to train and where: zoo train AGENT --env ID, or --resume RUN",
+    "train lab": "error: say what to train and where: zoo train AGENT --env ID, or --resume RUN",
     "train lab --env": "error: option '--env' requires an argument; see zoo --help",
     "train lab --evn Pendulum-v1": "error: zoo train has no option --evn: did you mean '--env'?",
     "eval x --episods 3": "error: zoo eval has no option --episods: did you mean '--episodes'?",

@@ -83,13 +83,22 @@ def test_a_run_is_measured_with_its_agent_in_its_environment(zoo, run):
     shown = zoo(f"gap {run} {SMALL}")
     assert shown.code == 0, shown.err
     assert "KalmanModel against Pendulum-v1, policy Learner" in shown.out
-    assert shown.out.endswith(f"report in {run}/gap.json\n")
     written = json.loads((run / "gap.json").read_text())
     assert written["summary"]["verdict"] in shown.out
     assert "k = 10; " in written["summary"]["verdict"]
     heavy = zoo(f"gap {run} {SMALL} --env-kwargs g=15.0 --json").json()
     assert heavy["returns"]["real"] != written["returns"]["real"]
-    assert json.loads((run / "gap.json").read_text())["returns"] == heavy["returns"]
+
+
+def test_the_figures_of_the_run_itself_are_kept_and_on_its_card(zoo, run):
+    shown = zoo(f"gap {run} {SMALL}")
+    kept = (run / "gap.json").read_text()
+    figure = json.loads(kept)["summary"]["reward_rmse"]
+    assert f"{figure:.4g}" in (run / "README.md").read_text()
+    assert shown.out.endswith(f"report in {run}/gap.json\n")
+    for other in ("--policy random", "--env Pendulum-v1", "--env-kwargs g=15.0"):
+        assert "report in" not in zoo(f"gap {run} {SMALL} {other}").out
+    assert (run / "gap.json").read_text() == kept
 
 
 def test_somebody_else_may_act(zoo, run, model):
@@ -117,10 +126,11 @@ def test_a_file_without_an_environment_asks_for_one(zoo, model):
     assert zoo(f"gap nameless.zip --env Pendulum-v1 {SMALL}").code == 0
 
 
+TOO_SMALL = "Input should be greater than or equal to 1, got '0'; see zoo gap --help"
 MISTAKES = {
     "gap modle": "no run or saved file at modle: did you mean 'model'?",
-    "gap model --horizon 0": "invalid value for '--horizon': Input should be greater than or equal to 1, got '0'; see zoo gap --help",
-    "gap model --episodes 0": "invalid value for '--episodes': Input should be greater than or equal to 1, got '0'; see zoo gap --help",
+    "gap model --horizon 0": f"invalid value for '--horizon': {TOO_SMALL}",
+    "gap model --episodes 0": f"invalid value for '--episodes': {TOO_SMALL}",
     "gap model --png a.jpg": "--png writes a PNG: name a file that ends in .png, got 'a.jpg'",
     "gap model --video a.avi": "--video writes a GIF: name a file that ends in .gif, got 'a.avi'",
     "gap model --policy modle": "no run or saved file at modle: did you mean 'model'?",

@@ -6,9 +6,11 @@ from scipy import stats
 
 import zoo_core
 from zoo_core.reality_gap.calibration import calibrate_rewards, calibrate_terminations, correlation
-from zoo_core.reality_gap.uncertainty import LEVELS, _ranks, cover, rank
+from zoo_core.reality_gap.episodes import filter_episodes
+from zoo_core.reality_gap.uncertainty import LEVELS, _ranks, cover, epistemic_correlation, rank
+from zoo_core.reality_gap.yardstick import Yardstick
 
-from .conftest import ENDING, NOISE, LineModel, line, still
+from .conftest import ENDING, NOISE, CountingModel, LineModel, Place, line, ramp, still
 
 
 def report(model, episodes=40, policy=None):
@@ -120,6 +122,23 @@ def test_doubt_that_goes_with_the_error_is_seen():
     assert report(LineModel(doubt=True), policy=Loud()).epistemic_correlation > 0.9
     assert report(LineModel()).epistemic_correlation is None
     assert "LineModel reports no epistemic uncertainty, or it never changes" in str(report(LineModel()))
+
+
+class Forgetful(CountingModel):
+    """Forgets every other step, and knows it."""
+
+    def step(self, state, action, **kwargs):
+        lost = state.place % 2
+        step = super().step(state, action, **kwargs)
+        return step._replace(state=Place(step.state.place - lost), uncertainty={"epistemic": lost[:, 0]})
+
+
+def test_doubt_is_compared_with_the_error_of_the_next_observation():
+    model, real = Forgetful(), ramp(30, 40)
+    filtered = filter_episodes(model, real, rng=zoo_core.rng(0))
+    yardstick = Yardstick(model.observation_space, real.all_obs())
+    found = epistemic_correlation(model, real, filtered, np.arange(70), yardstick, rng=zoo_core.rng(0))
+    assert found > 0.8  # errors of 0 are of float rounding, whose ranks mean nothing
 
 
 class Loud:

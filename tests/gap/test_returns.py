@@ -6,7 +6,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from gymnasium.wrappers import TimeLimit
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
@@ -60,10 +59,12 @@ def test_returns_are_of_reality_and_dreams_in_pairs():
 
 
 def test_a_dream_is_cut_where_the_environment_cut_reality():
-    env, model = TimeLimit(gym.make("CartPole-v1").unwrapped, 7), SimulatorModel("CartPole-v1")
-    policy = Controller(lambda obs: (obs[:, 2] + 0.1 * obs[:, 3] > 0).astype(np.int64))
-    found = zoo_core.gap(policy, model, env, episodes=2, horizon=30).returns
-    assert found.dream_length == found.real_length == (7, 7)
+    """The line names no time limit, so a dream whose episode ended by itself goes on to the horizon."""
+    found = zoo_core.gap(still(), LineModel(ending=0.0), line(7), episodes=30, horizon=30).returns
+    pairs = set(zip(found.real_length, found.dream_length, strict=True))
+    assert (7, 7) in pairs
+    assert len(pairs) > 1
+    assert all(dream == 30 for real, dream in pairs if real < 7)
 
 
 def test_dreams_go_no_further_than_the_time_limit_that_the_environment_names():

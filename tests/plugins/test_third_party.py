@@ -21,8 +21,11 @@ def steps() -> list[str]:
     text = TUTORIAL[TUTORIAL.index("## A plugin, step by step") : TUTORIAL.index("### An agent")]
     scripts = []
     for language, what, path, body in BLOCK.findall(text):
-        if what:
-            scripts.append(f"cat {'>' if what == 'title' else '>>'} {path} <<'END'\n{body}END\n")
+        if what == "title":
+            scripts.append(f"cat > {path} <<'END'\n{body}END\n")
+        elif what == "append":
+            gap = "" if body.startswith(" ") else "\n\n"  # before what stands at the left margin
+            scripts.append(f"cat >> {path} <<'END'\n{gap}{body}END\n")
         else:
             scripts.append(f"python - <<'END'\n{body}END\n" if language == "python" else body)
     return scripts

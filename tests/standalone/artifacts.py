@@ -5,8 +5,7 @@ import tarfile
 import tomllib
 import zipfile
 from dataclasses import dataclass
-from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from packaging.metadata import ExceptionGroup, Metadata
 from packaging.requirements import Requirement
@@ -16,11 +15,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Distribution:
-    """One distribution of the repository: its name, its folder and what its pyproject.toml says under [project]."""
+    """One distribution of the repository.
+
+    Attributes:
+        name: As it is installed.
+        folder: Where it lies.
+        project: What its pyproject.toml says under [project].
+        modules: Names of its modules outside the package.
+    """
 
     name: str
     folder: Path
     project: dict
+    modules: tuple[str, ...] = ()
 
     @property
     def package(self) -> Path:
@@ -32,12 +39,22 @@ class Distribution:
         """The declared dependencies, those of extras left out."""
         return [Requirement(line) for line in self.project.get("dependencies", [])]
 
+    def source(self) -> dict[str, bytes]:
+        """Returns what its wheel must hold: the files of the package and the modules beside it, by their names."""
+        files = [path for path in self.package.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        files += [self.folder / f"{module}.py" for module in self.modules]
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in files}
+
 
 def distributions(root: Path = ROOT) -> list[Distribution]:
     """Returns the distributions of the repository, zoo-core first."""
     files = [root / "pyproject.toml", root / "envs" / "pyproject.toml", *sorted(root.glob("plugins/*/pyproject.toml"))]
-    projects = [(file.parent, tomllib.loads(file.read_text(encoding="utf-8"))["project"]) for file in files]
-    return [Distribution(project["name"], folder, project) for folder, project in projects]
+    found = []
+    for file in files:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        modules = data.get("tool", {}).get("setuptools", {}).get("py-modules", [])
+        found.append(Distribution(data["project"]["name"], file.parent, data["project"], tuple(modules)))
+    return found
 
 
 def built(distribution: Distribution, dist: Path) -> tuple[Path, Path]:
@@ -64,42 +81,30 @@ def problems(distribution: Distribution, dist: Path) -> list[str]:
 def _wheel_problems(distribution: Distribution, files: dict[str, bytes]) -> list[str]:
     info = next(name.split("/")[0] for name in files if name.endswith(".dist-info/METADATA"))
     code = {name: data for name, data in files.items() if not name.startswith(f"{info}/")}
-    found = _code_problems(distribution, code)
-    if outside := {name for name in code if not name.startswith(f"{distribution.package.name}/")}:
-        found.append(f"holds more than {distribution.package.name}: {sorted(outside)[:3]}")
+    source = distribution.source()
+    found = _code_problems(source, code)
+    if more := sorted(code.keys() - source.keys()):
+        found.append(f"holds what is not in the source: {', '.join(more[:3])}")
     if files.get(f"{info}/licenses/LICENSE") != (ROOT / "LICENSE").read_bytes():
         found.append("lacks the licence of the repository")
     return found + metadata_problems(files[f"{info}/METADATA"], (distribution.folder / "README.md").read_text())
 
 
 def _sdist_problems(distribution: Distribution, files: dict[str, bytes]) -> list[str]:
-    package = distribution.package.name
-    found = _code_problems(distribution, {name: data for name, data in files.items() if name.startswith(f"{package}/")})
+    found = _code_problems(distribution.source(), files)
     for name in ("LICENSE", "README.md", "pyproject.toml"):
         if files.get(name) != (distribution.folder / name).read_bytes():
             found.append(f"lacks {name}")
     return found
 
 
-def _code_problems(distribution: Distribution, files: dict[str, bytes]) -> list[str]:
-    """Compares the files of the import package with the source, so that none is left out."""
-    package = distribution.package
-    source = {
-        path.relative_to(package.parent).as_posix(): path.read_bytes()
-        for path in package.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+def _code_problems(source: dict[str, bytes], files: dict[str, bytes]) -> list[str]:
+    """Compares files of a distribution with their source, so that none is left out or another one's."""
     found = [f"lacks {name}" for name in sorted(source.keys() - files.keys())]
-    found += [
-        f"has {name} as it is not in the source"
-        for name in sorted(source)
-        if files.get(name, source[name]) != source[name]
-    ]
-    if f"{package.name}/py.typed" not in files:
-        found.append("lacks py.typed, so type checkers pass it over")
-    names = {PurePosixPath(name).name for name in files}
     return found + [
-        f"holds the test {name}" for name in sorted(names) if fnmatch(name, "test_*.py") or name == "conftest.py"
+        f"has another {name} than the source"
+        for name in sorted(source.keys() & files.keys())
+        if files[name] != source[name]
     ]
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from zoo_core import hub
 from zoo_core.cli import options
 from zoo_core.cli.learning import command_line, learn, run_name
 from zoo_core.cli.output import AsJson, print_json
@@ -64,7 +63,7 @@ def dream(
 
     sb3_class = learners.find_algorithm(algorithm)
     checked = learners.check_settings(sb3_class, parse_settings(settings or ()))
-    opened = {} if hub.is_reference(source) else RunDirectory.open(source).record
+    opened = RunDirectory.open(source).record
     model = _load_model(source, opened, options.check_device(device))
     learners.check_action_space(sb3_class, model.action_space)
     world = DreamWorld(model, _find_reality(model, opened, env, env_kwargs), horizon, temperature, observation)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from zoo_core import hub
 from zoo_core.cli import options
 from zoo_core.cli.output import AsJson, print_json
 from zoo_core.cli.reality import check_spaces, check_video, find_reality
@@ -42,7 +41,7 @@ def evaluate(
     from zoo_core.evaluation import EVALUATION_SEED, evaluate as run_episodes
     from zoo_core.rundir import RunDirectory
 
-    record = {} if hub.is_reference(run) else RunDirectory.open(run).record
+    record = RunDirectory.open(run).record
     if record.get("kind") == "dream":
         algorithm, policy = record["algorithm"], record["policy"]
         raise CheckpointError(f"{run} was written by `zoo dream`: load {policy} with {algorithm}.load(...) of SB3")

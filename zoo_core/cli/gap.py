@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from zoo_core.reality_gap import GapReport
     from zoo_core.world_model import WorldModel
 
-REPORT = "gap.json"  # in the run directory
 _RANDOM = "random"
 
 
@@ -52,11 +51,11 @@ def gap(
 ) -> None:
     """Measure how far dreams are from reality: k-step errors, calibration, returns, uncertainty.
 
-    The report is also written to gap.json in the run directory, if the source is one.
+    What a run's own agent meets in its own environment is also written to gap.json in the run directory, and its
+    headline figures to the model card.
 
     Example: zoo gap runs/dream-sac-Pendulum-v1-0-1 --png gap.png --video gap.gif
     """
-    from zoo_core.archive import write_json
     from zoo_core.evaluation import EVALUATION_SEED
     from zoo_core.reality_gap import gap as measure
     from zoo_core.rundir import RunDirectory
@@ -83,8 +82,7 @@ def gap(
             temperature=temperature,
             env_kwargs=reality.kwargs,
         )
-    if source.is_dir():
-        write_json(source / REPORT, report.to_json())
+    kept = keep(report, source) if source.is_dir() and policy is env is None and not env_kwargs else None
     if png is not None:
         report.plot(png)
     if video is not None:
@@ -94,7 +92,7 @@ def gap(
         print_json({"source": str(source), **report.to_json(), **files})
         return
     typer.echo(str(report))
-    for what, path in (("figures", png), ("film", video), ("report", source / REPORT if source.is_dir() else None)):
+    for what, path in (("figures", png), ("film", video), ("report", kept)):
         if path is not None:
             typer.echo(f"{what} in {path}")
 
@@ -143,6 +141,17 @@ def open_policy(name: str, device: str) -> Any:
     RunDirectory.open(name)  # names the nearest where there is nothing
     with options.user_input():
         return load(name, device=device)
+
+
+def keep(report: GapReport, run: Path) -> Path:
+    """Writes the report into a run directory, brings its model card up to date, and returns the report's path."""
+    from zoo_core.archive import write_json
+    from zoo_core.model_card import GAP, write_card
+
+    path = run / GAP
+    write_json(path, report.to_json())
+    write_card(run)
+    return path
 
 
 def film(player: Any, model: WorldModel, reality: Reality, report: GapReport, path: Path) -> None:

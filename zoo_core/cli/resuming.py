@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from zoo_core.cli.options import parse_env_kwargs
 from zoo_core.config import config_from_json, config_to_json, differences, parse_settings
 from zoo_core.errors import CheckpointError, ConfigError
-from zoo_core.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from zoo_core.rundir import RunDirectory
 
 
 def open_run(path: Path) -> RunDirectory:
@@ -21,6 +23,8 @@ def open_run(path: Path) -> RunDirectory:
         UnknownNameError: there is nothing at `path`.
         CheckpointError: it is no run of `zoo train`, is finished, or was told to write no checkpoints.
     """
+    from zoo_core.rundir import RunDirectory
+
     run = RunDirectory.open(path)
     record = run.record
     if record.get("kind") != "train":

@@ -12,6 +12,10 @@ from zoo_core.plugins.spec import AgentSpec, AnySpec, CommandSpec, PlannerSpec, 
 Kind = Literal["agent", "model", "planner", "command"]
 _KINDS: dict[str, type[Spec]] = {kind.kind: kind for kind in (AgentSpec, WorldModelSpec, PlannerSpec, CommandSpec)}
 
+_HOW_TO_INSTALL = (
+    "the zoo's own plugins are in its repository: in a clone of it, pip install -c constraints.txt . ./plugins/NAME"
+)
+
 
 def registry() -> Registry:
     """Returns the registry of all plugins that work."""
@@ -80,7 +84,7 @@ def find_class(kind: Kind, reference: str) -> Any:
         if reference in (spec.entry_point, f"{found.__module__}:{found.__qualname__}"):
             return found
     raise UnknownNameError(
-        f"no plugin registers the {kind} class {reference!r}: install the one that has it{_failed()}"
+        f"no plugin registers the {kind} class {reference!r}: install the one that has it{_failed()}; {_HOW_TO_INSTALL}"
     )
 
 
@@ -92,7 +96,9 @@ def _find(spec_class: type[AnySpec], id: str) -> AnySpec:
         if failure.provides(id):
             raise PluginLoadError(f"{spec_class.kind} {id!r} is not available: {failure}") from failure.error
     known = [spec.id for spec in loaded.registry.all(spec_class)]
-    raise UnknownNameError(f"unknown {spec_class.kind} {id!r}{did_you_mean(id, known)}{_failed()}")
+    hint = did_you_mean(id, known)
+    install = "" if "did you mean" in hint else f"; {_HOW_TO_INSTALL}"
+    raise UnknownNameError(f"unknown {spec_class.kind} {id!r}{hint}{_failed()}{install}")
 
 
 def _specs_of_package(kind: Kind, module: str) -> list[Spec]:

@@ -144,7 +144,7 @@ def filter_episodes(model: WorldModel, real: Episodes, *, rng: torch.Generator) 
     for t in range(real.reward.shape[1] + 1):
         obs = spaces.to_tensor(model.observation_space, real.obs_at(everyone, t), model.device)
         action = real.action_at(model, everyone, t - 1) if t else None
-        over = torch.as_tensor(t >= real.length, device=model.device) if t else None  # begins anew with the padding
+        over = torch.as_tensor(t > real.length, device=model.device) if t else None  # begins anew with the padding
         state = model.observe(state, action, obs, over, rng=rng)
         features.append(finite(model, "a feature", model.features(state)))
         going = np.flatnonzero(real.length > t)

@@ -105,7 +105,7 @@ def gap(
         "observation": player.observation,
         "temperature": temperature,
     }
-    with torch.no_grad(), seeding.GlobalStreams(seed):
+    with torch.no_grad(), seeding.GlobalStreams(seed):  # what SB3's policies draw is the same in both worlds
         figures = _measure(player, model, real, normalize, facts)
     return GapReport(**facts, **figures)
 

@@ -67,10 +67,10 @@ def _draw_returns(axes: Any, report: GapReport) -> None:
     _finish(axes, "returns from the same starts", "in reality", "in the dream")
 
 
-def _draw_reliability(axes: Any, bins: tuple[Bin, ...], title: str, what: str) -> None:
+def _draw_reliability(axes: Any, bins: tuple[Bin, ...], title: str, what: str, ends: tuple[float, ...] = ()) -> None:
     predicted, observed = [each.predicted for each in bins], [each.observed for each in bins]
     axes.plot(predicted, observed, "o-", color=_MODEL, label="bins")
-    _diagonal(axes, [*predicted, *observed])
+    _diagonal(axes, [*predicted, *observed, *ends])
     _finish(axes, f"calibration of {title}", f"predicted {what}", f"real {what}")
 
 
@@ -80,7 +80,7 @@ def _draw_terminations(axes: Any, report: GapReport) -> None:
         text = f"the data has none; the mean predicted probability of one is {found.predicted_rate:.2g}"
         _say(axes, "calibration of terminations", text)
         return
-    _draw_reliability(axes, found.reliability, "terminations", "probability of ending")
+    _draw_reliability(axes, found.reliability, "terminations", "probability of ending", ends=(0.0, 1.0))
 
 
 def _draw_coverage(axes: Any, report: GapReport) -> None:

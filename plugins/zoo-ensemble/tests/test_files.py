@@ -66,7 +66,7 @@ def test_a_function_of_the_users_own_is_passed_again(tmp_path, linear_replay, mo
 
 def test_the_file_holds_no_code(tmp_path, linear_replay, model_for):
     path = model_for(linear_replay).save(tmp_path / "model")
-    assert zipfile.ZipFile(path).namelist() == ["zoo.json", "tensors.safetensors"]
+    assert zipfile.ZipFile(path).namelist() == ["zoo.json", "README.md", "tensors.safetensors"]
 
 
 def test_a_file_of_the_other_model_is_refused(tmp_path, linear_replay, model_for):

@@ -103,7 +103,7 @@ def test_box_actions_may_have_several_dimensions_and_no_limits(replay_of, model_
         ("ensemble", {"hiden": 5}, r"model 'ensemble': unknown setting 'hiden': did you mean 'hidden'\?"),
         ("ensemble", {"hidden": "wide"}, "hidden must be an integer, got 'wide'"),
         ("ensemble", {"hidden": 0}, r"hidden must be in \[1, inf\), got 0"),
-        ("ensemble", {"num_layers": 0}, r"num_layers must be in \[1, inf\), got 0"),
+        ("ensemble", {"num_layers": 0}, r"num_layers must be in \[1, 64\], got 0"),
         ("ensemble", {"num_elites": 6}, r"num_elites must be in \[1, 5\], got 6"),
         ("ensemble", {"num_members": 0}, r"num_members must be in \[1, inf\), got 0"),
         ("ensemble", {"learning_rate": 0.0}, r"learning_rate must be in \(0.0, inf\), got 0.0"),

@@ -11,6 +11,9 @@ from zoo_core.config import check_range
 Function = Callable[..., Any]
 
 
+MAX_LAYERS = 64  # hidden layers; more of them learn nothing, and a file could ask for any number
+
+
 @dataclass(frozen=True)
 class MLPConfig:
     """One network, mean squared error: an expectation model (Nagabandi et al. 2018, arXiv:1708.02596)."""
@@ -32,7 +35,6 @@ class MLPConfig:
     def __post_init__(self) -> None:
         for name in (
             "hidden",
-            "num_layers",
             "termination_hidden",
             "batch_size",
             "max_epochs",
@@ -40,6 +42,7 @@ class MLPConfig:
             "max_holdout",
         ):
             check_range(name, getattr(self, name), 1)
+        check_range("num_layers", self.num_layers, 1, MAX_LAYERS)
         check_range("learning_rate", self.learning_rate, 0.0, low_open=True)
         check_range("weight_decay", self.weight_decay, 0.0)
         check_range("holdout", self.holdout, 0.0, 0.5, low_open=True)

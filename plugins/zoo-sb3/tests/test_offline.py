@@ -23,7 +23,7 @@ SETTINGS = [
 ] + ["--set=dream_steps=256", "--set=num_dreams=8", "--set=ppo.n_steps=16", "--set=ppo.batch_size=64"]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def replay():
     return zoo_core.Replay.collect("CartPole-v1", steps=200, seed=0)
 

@@ -70,6 +70,11 @@ class DreamAgent(Agent):
         """The world model."""
         return self.model
 
+    @property
+    def latent_policy(self) -> Any:
+        """The policy on features, where it was trained on them."""
+        return self._actors["acting"] if self.config.observation == "latent" else None
+
     def begin_episodes(self) -> None:
         """Lets the next collection begin with a reset; running episodes are stored as truncated."""
         self._collector.restart()

@@ -146,8 +146,8 @@ class Learner:
         """Restores what `to_checkpoint` returned."""
         self.streams.load_checkpoint(state["streams"])
         set_space_streams(self.algorithm.action_space, state["action_space"])
-        for name, value in state["schedule"].items():
-            setattr(self.algorithm, name, value)
+        for name in _SCHEDULE:
+            setattr(self.algorithm, name, state["schedule"][name])
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Returns JSON and tensors that hold networks, optimisers and counters."""
@@ -162,10 +162,11 @@ class Learner:
         """Restores what `to_file` returned."""
         state = unpack(data["state"], with_prefix(tensors, "sb3"))
         self.algorithm.set_parameters(state["parameters"], exact_match=True, device=self.algorithm.device)
-        for name, value in state["variables"].items():
-            _attribute(self.algorithm, name).data.copy_(value)
-        for name, value in data["counters"].items():
-            setattr(self.algorithm, name, value)
+        for name in self.algorithm._get_torch_save_params()[1]:
+            _attribute(self.algorithm, name).data.copy_(state["variables"][name])
+        for name in _COUNTERS:
+            if hasattr(self.algorithm, name):
+                setattr(self.algorithm, name, type(getattr(self.algorithm, name))(data["counters"][name]))
 
 
 class Acting:
