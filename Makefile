@@ -27,8 +27,8 @@ export MUJOCO_GL ?= egl
 $(INSTALLED): pyproject.toml constraints.txt $(PACKAGES:%=%/pyproject.toml)
 	@echo "Installing into .venv, which takes a minute or two"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt $(TORCH)
-	$(BIN)/pip install --quiet --constraint constraints.txt -e '.[dev]' $(PACKAGES:%=-e ./%)
+	$(BIN)/pip install --quiet --constraint constraints.txt $(TORCH) setuptools
+	$(BIN)/pip install -qq --constraint constraints.txt --no-build-isolation -e '.[dev]' $(PACKAGES:%=-e ./%)
 	touch $@
 
 demo: $(INSTALLED)

@@ -51,6 +51,12 @@ def test_views_and_parameters_are_written_as_they_are(tmp_path):
     assert torch.equal(read["parameter"], base.T)
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])
+def test_tensors_of_nothing_are_written(tmp_path, shape):
+    _, read = archive.read_archive(write(tmp_path, tensors={"none": torch.empty_strided(shape, (0,) * len(shape))}))
+    assert read["none"].shape == shape
+
+
 def test_the_same_content_gives_the_same_bytes(tmp_path):
     other_order = dict(reversed(TENSORS.items()))
     one, two = write(tmp_path, "one", readme="text"), write(tmp_path, "two", tensors=other_order, readme="text")

@@ -209,7 +209,8 @@ def _write_tensors(archive: zipfile.ZipFile, tensors: dict[str, Tensor], layout:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in layout:
             plain = tensors[name].detach().cpu().resolve_conj().resolve_neg().contiguous()
-            file.write(plain.reshape(-1).view(torch.uint8).numpy().data)
+            if plain.numel():  # nothing may have any strides, and has no bytes
+                file.write(plain.reshape(-1).view(torch.uint8).numpy().data)
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
