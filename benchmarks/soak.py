@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import multiprocessing
+import os
 import random
 import shutil
 import sys
@@ -146,6 +147,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--case", choices=CASES, action="append", help="only these")
     parser.add_argument("--write", action="store_true", help="write the result file")
     options = parser.parse_args(arguments)
+    # The locks of a killed process are found later, by a process that would complain about them.
+    os.environ["PYTHONWARNINGS"] = "ignore::UserWarning:multiprocessing.resource_tracker"
     seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed
     names = options.case or list(CASES)
     print(f"seed {seed}")

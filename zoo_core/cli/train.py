@@ -154,7 +154,7 @@ def _read_data(record: dict[str, Any], learner: Agent) -> Replay | None:
     """Returns the dataset to learn from first, if the record names one."""
     if record["data"] is None:
         return None
-    from zoo_core.minari_datasets import load
+    from zoo_core.replay.minari_datasets import load
 
     return load(record["data"], learner.observation_space, learner.action_space)
 

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from zoo_core import seeding
 from zoo_core.errors import ZooError
 from zoo_core.replay import Replay
-from zoo_core.storage import Columns, Rings
+from zoo_core.replay.storage import Columns, Rings
 from zoo_core.testing.checks.expect import same
 
 IMAGE = spaces.Box(0, 255, (16, 16, 3), np.uint8)

@@ -12,8 +12,8 @@ from hypothesis import given, settings, strategies as st
 from zoo_core import seeding
 from zoo_core.errors import NonFiniteError, UnsupportedSpaceError
 from zoo_core.replay import Replay
+from zoo_core.replay.streams import leaves
 from zoo_core.spaces import batch_of, to_tensor
-from zoo_core.streams import leaves
 from zoo_core.testing.checks.expect import same
 
 BOX = spaces.Box(-1e6, 1e6, (1,))

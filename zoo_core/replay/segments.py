@@ -11,8 +11,8 @@ from torch import Tensor
 
 from zoo_core.archive import env_id_of
 from zoo_core.errors import CheckpointError
-from zoo_core.storage import Array, Kind
-from zoo_core.streams import Streams, step_rows
+from zoo_core.replay.storage import Array, Kind
+from zoo_core.replay.streams import Streams, step_rows
 
 _MAX_COUNT = 2**53  # of rows or steps; larger ones are none of ours
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from zoo_core import spaces
 from zoo_core.errors import UnsupportedSpaceError
-from zoo_core.storage import Array, Kind, Rings
+from zoo_core.replay.storage import Array, Kind, Rings
 
 _STORED = (gym_spaces.Box, gym_spaces.Discrete, gym_spaces.MultiDiscrete, gym_spaces.MultiBinary)
 _FLAGS: tuple[tuple[str, Kind], ...] = (

@@ -13,10 +13,10 @@ from gymnasium.wrappers import TimeLimit
 from minari.data_collector.episode_buffer import EpisodeBuffer
 
 import zoo_core
-from zoo_core import minari_datasets, seeding
+from zoo_core import seeding
 from zoo_core.dream import DreamEnv, DreamVecEnv
 from zoo_core.errors import NonFiniteError, UnknownNameError, UnsupportedSpaceError, ZooError
-from zoo_core.replay import Replay
+from zoo_core.replay import Replay, minari_datasets
 from zoo_core.spaces import batch_of
 from zoo_core.testing.checks.expect import same
 from zoo_core.testing.fakes import Corridor

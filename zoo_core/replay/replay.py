@@ -18,18 +18,17 @@ import torch
 from gymnasium import Space
 from torch import Tensor
 
-from zoo_core import seeding, segments, spaces
+from zoo_core import seeding, spaces
 from zoo_core.errors import CheckpointError, NonFiniteError
-from zoo_core.experience import Episode, Sequences, Transitions, to_tensors, transitions_to_tensors
-from zoo_core.storage import MEMORY_LIMIT, Array, row_bytes
-from zoo_core.streams import Streams, columns_of, leaf_spaces, leaves
+from zoo_core.replay import segments
+from zoo_core.replay.experience import Episode, Sequences, Transitions, to_tensors, transitions_to_tensors
+from zoo_core.replay.storage import MEMORY_LIMIT, Array, row_bytes
+from zoo_core.replay.streams import Streams, columns_of, leaf_spaces, leaves
 
 if TYPE_CHECKING:
     from minari import MinariDataset
 
     from zoo_core.checkpoint import Segment
-
-__all__ = ["Episode", "Replay", "Sequences", "Transitions"]
 
 _EMPTY = "the replay is empty: add steps, or make one with Replay.collect(env, steps=...)"
 
@@ -297,14 +296,14 @@ class Replay:
         observation_space: Space[Any] | None = None,
         action_space: Space[Any] | None = None,
     ) -> Replay:
-        """Reads the episodes of a Minari dataset; see `zoo_core.minari_datasets.read`."""
-        from zoo_core import minari_datasets
+        """Reads the episodes of a Minari dataset; see `zoo_core.replay.minari_datasets.read`."""
+        from zoo_core.replay import minari_datasets
 
         return minari_datasets.read(dataset, observation_space=observation_space, action_space=action_space)
 
     def to_minari(self, dataset_id: str, **metadata: Any) -> MinariDataset:
-        """Writes the episodes as a local Minari dataset; see `zoo_core.minari_datasets.write`."""
-        from zoo_core import minari_datasets
+        """Writes the episodes as a local Minari dataset; see `zoo_core.replay.minari_datasets.write`."""
+        from zoo_core.replay import minari_datasets
 
         return minari_datasets.write(self, dataset_id, **metadata)
 

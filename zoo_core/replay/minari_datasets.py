@@ -21,7 +21,7 @@ from gymnasium import Space
 from zoo_core import spaces
 from zoo_core.errors import PluginLoadError, UnknownNameError, ZooError, did_you_mean
 from zoo_core.plugins.environments import import_env_namespace
-from zoo_core.replay import Replay
+from zoo_core.replay.replay import Replay
 
 if TYPE_CHECKING:
     from minari import MinariDataset
