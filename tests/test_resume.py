@@ -3,8 +3,8 @@
 import pytest
 
 from zoo_core.plugins import load_object, specs
+from zoo_core.testing import check_resume
 from zoo_core.testing.cases import env_ids_for, register
-from zoo_core.testing.checks.agent import check_resume
 
 AGENTS = [(spec, env_id) for spec in specs("agent") if spec.players == 1 for env_id in env_ids_for(spec)]
 

@@ -315,6 +315,34 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor]) -> None:
         raise CheckpointError(f"the weights do not fit {type(module).__name__}: {error}") from error
 
 
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Restores an optimiser from its `state_dict`.
+
+    Raises:
+        CheckpointError: it is of other parameters.
+    """
+    try:
+        optimizer.load_state_dict(state)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"the state of {type(optimizer).__name__} does not fit: {error}") from error
+    check_optimizer(optimizer)
+
+
+def check_optimizer(optimizer: torch.optim.Optimizer) -> None:
+    """Checks that an optimiser's moments have the shapes of their parameters, which torch does not do.
+
+    Raises:
+        CheckpointError: one has not.
+    """
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if isinstance(value, Tensor) and value.ndim and value.shape != parameter.shape:
+                raise CheckpointError(
+                    f"{name} of {type(optimizer).__name__} has shape {list(value.shape)}, "
+                    f"its parameter {list(parameter.shape)}"
+                )
+
+
 def pack(nested: Any) -> tuple[Any, dict[str, Tensor]]:
     """Splits nested dicts and lists (an optimiser's `state_dict`, say) into JSON and the tensors in it.
 

@@ -253,7 +253,11 @@ class WorldModel(nn.Module, ABC):
             return cls.from_file(header["world_model"], tensors, device=device, **overrides)
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Returns a JSON-able description and the tensors that together restore the model."""
+        """Returns a JSON-able description and the tensors that together restore the model, to dream and to learn on.
+
+        Optimisers that are attributes of the model are among them.
+        """
+        optimizers, moments = archive.pack({name: each.state_dict() for name, each in self._optimizers().items()})
         description = {
             "class": f"{type(self).__module__}:{type(self).__qualname__}",
             "config": config_to_json(self.config) if self.config_class else None,
@@ -262,8 +266,9 @@ class WorldModel(nn.Module, ABC):
             "seed": self.seed,
             "env_id": self.env_id,
             "replay_steps": self.replay_steps,
+            "optimizers": optimizers,
         }
-        tensors = archive.add_prefix(dict(self.state_dict()), "weights/")
+        tensors = archive.add_prefix(dict(self.state_dict()), "weights/") | archive.add_prefix(moments, "optimizers")
         leaves = [] if self.starts is None else optree.tree_leaves(self.starts)
         tensors |= {f"starts/{i}": torch.from_numpy(np.ascontiguousarray(leaf)) for i, leaf in enumerate(leaves)}
         return description, tensors
@@ -287,12 +292,16 @@ class WorldModel(nn.Module, ABC):
         if cls.config_class:
             config = config_from_json(cls.config_class, description["config"], overrides=overrides)
         model = cls(observation_space, action_space, config, seed=operator.index(description["seed"]))
+        model.to(resolve_device(device))
         model.load_file(description, tensors)
-        return model.to(resolve_device(device))
+        return model
 
     def load_file(self, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        """Restores weights and first observations from what `to_file` returned."""
+        """Restores weights, optimisers and first observations from what `to_file` returned."""
         archive.load_weights(self, archive.with_prefix(tensors, "weights/"))
+        states = archive.unpack(description["optimizers"], archive.with_prefix(tensors, "optimizers"))
+        for name, optimizer in self._optimizers().items():
+            archive.load_optimizer(optimizer, states[name])
         self.env_id = archive.env_id_of(description)
         self.replay_steps = operator.index(description.get("replay_steps", 0))
         stored = archive.with_prefix(tensors, "starts/")
@@ -304,6 +313,9 @@ class WorldModel(nn.Module, ABC):
             if len(starts[0]) == 0 or not all(fits):
                 raise CheckpointError(f"the first observations are not of the space {self.observation_space}")
             self.starts = optree.tree_unflatten(structure, starts)
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, torch.optim.Optimizer)}
 
 
 def load_model(path: str | Path, device: str | torch.device = "auto", **overrides: Any) -> WorldModel:

@@ -6,6 +6,7 @@ from zoo_core.testing.checks import (
     check_environment,
     check_planner,
     check_plugin,
+    check_resume,
     check_world_model,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     "check_environment",
     "check_planner",
     "check_plugin",
+    "check_resume",
     "check_world_model",
 ]

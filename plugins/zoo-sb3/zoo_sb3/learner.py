@@ -15,7 +15,7 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from zoo_core.archive import add_prefix, pack, unpack, with_prefix
+from zoo_core.archive import add_prefix, check_optimizer, pack, unpack, with_prefix
 from zoo_core.sb3_arguments import check_arguments, find_algorithm, make_algorithm
 from zoo_core.seeding import GlobalStreams, set_space_streams, space_streams
 from zoo_sb3.buffer import BufferRecording, recording_of
@@ -162,6 +162,9 @@ class Learner:
         """Restores what `to_file` returned."""
         state = unpack(data["state"], with_prefix(tensors, "sb3"))
         self.algorithm.set_parameters(state["parameters"], exact_match=True, device=self.algorithm.device)
+        for name in state["parameters"]:
+            if isinstance(part := _attribute(self.algorithm, name), torch.optim.Optimizer):
+                check_optimizer(part)
         for name in self.algorithm._get_torch_save_params()[1]:
             _attribute(self.algorithm, name).data.copy_(state["variables"][name])
         for name in _COUNTERS:

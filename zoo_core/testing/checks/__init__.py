@@ -1,6 +1,6 @@
 """Checks of the contracts: plain functions that raise AssertionError with the rule, what was seen, how to mend it."""
 
-from zoo_core.testing.checks.agent import check_agent
+from zoo_core.testing.checks.agent import check_agent, check_resume
 from zoo_core.testing.checks.dream_faces import (
     check_autoreset,
     check_dream_env,
@@ -26,6 +26,7 @@ __all__ = [
     "check_ownership",
     "check_planner",
     "check_plugin",
+    "check_resume",
     "check_rows_apart",
     "check_sb3_learns",
     "check_seeds",

@@ -135,7 +135,17 @@ def _check_save(agent: Agent, obs: Any) -> None:
 
 
 def check_resume(agent_class: Callable[..., Agent], env_id: str, config: Any, steps: int) -> None:
-    """Stops one of two equal runs past its first checkpoint, resumes it, and compares how they end."""
+    """Checks that a run that is stopped, and goes on from its checkpoint, ends as one that never was, byte for byte.
+
+    Args:
+        agent_class: as of `check_agent`.
+        env_id: of the environment to learn in.
+        config: small enough for `steps` to hold at least one iteration.
+        steps: env steps between checkpoints; each run makes three times as many.
+
+    Raises:
+        AssertionError: It ends otherwise; the message says in what.
+    """
     with tempfile.TemporaryDirectory() as folder:
         directories = Path(folder) / "whole", Path(folder) / "stopped"
         whole, stopped, resumed = (agent_class(env_id, config, seed=0) for _ in range(3))

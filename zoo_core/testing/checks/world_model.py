@@ -62,7 +62,7 @@ def check_world_model(
     check_observe(model, state)
     check_particles(model, state)
     check_gradients(model, state)
-    check_save(model, num)
+    check_save(model, num, replay, max_updates=max_updates)
     return model
 
 
@@ -175,14 +175,37 @@ def check_gradients(model: WorldModel, state: State) -> None:
         )
 
 
-def check_save(model: WorldModel, num: int) -> None:
-    """Checks that a loaded model dreams the same dream; a model that refuses to be saved (TypeError) is left alone."""
+def check_save(model: WorldModel, num: int, replay: Replay | None, *, max_updates: int | None) -> None:
+    """Checks that a loaded model dreams the same dream, and goes on learning from a replay as the saved one does; a
+    model that refuses to be saved (TypeError) is left alone.
+    """
     with tempfile.TemporaryDirectory() as folder:
         try:
             path = model.save(Path(folder) / "model")
         except TypeError:
             return
         loaded = type(model).load(path, device=model.device)
+    _check_same_dream(
+        model,
+        loaded,
+        num,
+        rule="a model that was saved and loaded dreams the same dream",
+        mend="register what fit computes as buffers, or write it in to_file and read it in load_file",
+    )
+    if replay is None:
+        return
+    for each in (model, loaded):
+        each.fit(replay, rng=check_rng(each), max_updates=max_updates)
+    _check_same_dream(
+        model,
+        loaded,
+        num,
+        rule="a model that was saved and loaded goes on learning as if it never had been",
+        mend="keep optimisers as attributes of the model, and what else fit goes on from in to_file and load_file",
+    )
+
+
+def _check_same_dream(model: WorldModel, loaded: WorldModel, num: int, *, rule: str, mend: str) -> None:
     dreams = []
     for each in (model, loaded):
         rng = check_rng(each)
@@ -194,9 +217,4 @@ def check_save(model: WorldModel, num: int) -> None:
                 state = step.state
                 rewards.append(step.reward)
             dreams.append((rewards, each.features(state)))
-    expect(
-        same(*dreams),
-        "a model that was saved and loaded dreams the same dream",
-        difference(*dreams),
-        "register what fit computes as buffers, or write it in to_file and read it in load_file",
-    )
+    expect(same(*dreams), rule, difference(*dreams), mend)
