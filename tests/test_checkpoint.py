@@ -1,5 +1,6 @@
 """Checkpoints: a run that was stopped and goes on ends as one that never was; and files that are damaged or full."""
 
+import csv
 import errno
 import os
 import random
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 import zoo_core
@@ -158,6 +160,27 @@ def test_episodes_are_cut_at_a_checkpoint_and_left_out_of_the_statistics(tmp_pat
     agent = zoo_core.make_agent("random", "CartPole-v1", seed=0)
     agent.learn(400, checkpoints=Checkpoints(tmp_path / "more", every=100))
     assert sum(episode["l"] for episode in agent.env.episodes) < 400 - 3  # three cuts, each in mid-episode
+
+
+def test_the_statistics_of_episodes_go_on(tmp_path):
+    def learn(name, callback=None, resume=False):
+        agent = zoo_core.make_agent("random", "CartPole-v1", seed=0)
+        checkpoints = Checkpoints(tmp_path / name, every=100, resume=resume)
+        agent.learn(300, callback=None if callback is None else lambda *_: callback(agent), checkpoints=checkpoints)
+        return [(episode["r"], episode["l"]) for episode in agent.env.episodes]
+
+    whole = learn("whole")
+    learn("stopped", callback=lambda agent: agent.num_timesteps < 250)
+    assert learn("stopped", resume=True) == whole
+
+
+def test_what_was_to_be_logged_is_logged_before_a_checkpoint(tmp_path):
+    agent = Gatherer(vec_env(), seed=0)
+    agent.set_logger(configure(str(tmp_path), ["csv"]))
+    agent.learn(100, log_interval=1_000, checkpoints=Checkpoints(tmp_path / "checkpoints", every=40))
+    agent.logger.close()
+    with (tmp_path / "progress.csv").open(newline="") as file:
+        assert [row["time/total_timesteps"] for row in csv.DictReader(file)] == ["40", "80", "100"]
 
 
 def test_cut_episodes_are_stored_as_truncated(stopped):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,30 @@ def test_the_record_says_that_the_run_was_resumed(zoo):
     assert record(run)["resumed"] == ["zoo train --resume run --quiet"]
 
 
-def test_events_after_the_checkpoint_are_not_shown_twice(zoo):
-    run = stop_run(zoo, at=60)
+def stop_after_the_checkpoint(zoo) -> Path:
+    """Runs a command that logs a step more than its checkpoint at step 60 knows."""
+    iterate = import_module("zoo_fake_lab.agent").LabAgent.iterate
+
+    def iterate_and_stop(self):
+        if self.num_timesteps >= 70:
+            raise KeyboardInterrupt
+        return iterate(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo_fake_lab.agent.LabAgent.iterate", iterate_and_stop)
+        zoo(f"{TRAIN} --out run")
+    assert rows(Path("run"))[-1]["time/total_timesteps"] == "70"
+    return Path("run")
+
+
+def test_rows_after_the_checkpoint_are_not_kept_twice(zoo, whole):
+    run = stop_after_the_checkpoint(zoo)
+    zoo(f"train --resume {run} --quiet")
+    assert rows(run) == rows(whole)
+
+
+def test_events_after_the_checkpoint_are_not_shown_twice(zoo, whole):
+    run = stop_after_the_checkpoint(zoo)
     zoo(f"train --resume {run} --quiet")
     events = EventAccumulator(str(run)).Reload()
     steps = [event.step for event in events.Scalars("train/loss")]

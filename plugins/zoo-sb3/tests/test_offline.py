@@ -6,7 +6,9 @@ import json
 import pytest
 
 import zoo_core
+from zoo_core.checkpoint import Checkpoints
 from zoo_core.cli import main
+from zoo_sb3.dream_agent import DreamPPOAgent
 
 MODEL = {"num_members": 2, "num_elites": 2, "hidden": 16, "max_epochs": 2}
 CONFIG = {
@@ -91,6 +93,39 @@ def test_with_steps_the_command_goes_on_in_the_environment(dataset):
     command = ["train", "dream-ppo", "--env", "CartPole-v1", "--data", f"minari:{dataset}", "--steps", "20"]
     assert main([*command, *SETTINGS, "--eval-episodes", "0", "-q", "--out", "run"]) == 0
     assert len(zoo_core.load("run").replay) == 220
+
+
+def test_a_resumed_run_does_not_learn_from_the_data_again(dataset, monkeypatch):
+    command = ["train", "dream-ppo", "--env", "CartPole-v1", "--data", f"minari:{dataset}", "--steps", "60"]
+    take, times = Checkpoints.take, []
+
+    def take_and_stop(*args):
+        take(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "take", take_and_stop)
+        assert (
+            main(
+                [
+                    *command,
+                    *SETTINGS,
+                    "--set=round_steps=20",
+                    "--checkpoint-every",
+                    "40",
+                    "--eval-episodes",
+                    "0",
+                    "-q",
+                    "--out",
+                    "run",
+                ]
+            )
+            == 130
+        )
+    monkeypatch.setattr(DreamPPOAgent, "learn_offline", lambda *_: times.append(1) or {})
+    assert main(["train", "--resume", "run", "-q"]) == 0
+    assert not times
+    assert len(zoo_core.load("run").replay) == 260
 
 
 @pytest.mark.parametrize(

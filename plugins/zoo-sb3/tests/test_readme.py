@@ -2,10 +2,12 @@
 
 import re
 import shlex
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
+from zoo_core.checkpoint import Checkpoints
 from zoo_core.cli import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -18,6 +20,7 @@ SMALLER = {
     '"horizon": 30': '"horizon": 30, **TINY',
     "--timesteps 1000": "--timesteps 30",
     "--timesteps 3000": "--timesteps 30",
+    "--timesteps 5000 --checkpoint-every 1000": "--timesteps 60 --checkpoint-every 20",
 }
 
 TINY = {"initial_steps": 20, "round_steps": 10, "dream_steps": 64, "model.hidden": 8, "model.max_epochs": 2}
@@ -45,6 +48,20 @@ def test_the_sizes_that_are_made_smaller_are_there():
     assert [size for size in SMALLER if size not in README] == []
 
 
+@contextmanager
+def stopped_at_its_first_checkpoint():
+    """Interrupts a run, as Ctrl-C does, and hands over the exit code that it must have."""
+    take = Checkpoints.take
+
+    def take_and_stop(*args):
+        take(*args)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "take", take_and_stop)
+        yield 130
+
+
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")  # nor does SB3 know that they are
 def test_the_examples_run():
     for block in blocks("python"):
@@ -53,9 +70,10 @@ def test_the_examples_run():
 
 def test_the_commands_run(capsys):
     commands = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("zoo ")]
-    assert len(commands) == 3
+    assert len(commands) == 5
     for command in commands:
-        arguments = shlex.split(smaller(command))[1:]
+        arguments = shlex.split(smaller(command), comments=True)[1:]
         dreams = SETTINGS if "dream-" in command else []
-        assert main([*arguments, *dreams, "--eval-episodes=1", "--quiet"]) == 0, capsys.readouterr().err
+        with stopped_at_its_first_checkpoint() if "--checkpoint" in command else nullcontext(0) as code:
+            assert main([*arguments, *dreams, "--eval-episodes=1", "--quiet"]) == code, capsys.readouterr().err
     assert "saved in runs/dream-sac-Pendulum-v1" in capsys.readouterr().out
