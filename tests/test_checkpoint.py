@@ -210,6 +210,14 @@ def test_the_statistics_of_a_normalised_environment_go_on(tmp_path):
     assert one.obs_rms.count == two.obs_rms.count > STEPS
 
 
+def test_each_checkpoint_begins_other_episodes(tmp_path):
+    agent = gather(tmp_path)
+    steps = agent.replay.transitions()
+    firsts = agent.replay.first_observations()[:, 1]
+    assert len(steps.reward) == 80
+    assert len(set(firsts.tolist())) == len(firsts)
+
+
 def test_an_environment_without_a_state_has_none():
     env = DummyVecEnv([lambda: gym.make("CartPole-v1")])
     assert env_state.read(env) == {}

@@ -135,5 +135,19 @@ def test_a_latent_policy_travels_with_its_belief(case):
     assert np.shape(single) == plain.action_space.shape
 
 
+def test_a_latent_policy_goes_on_from_a_checkpoint():
+    """Its filter draws: the latent of this model is sampled."""
+    case = next(case for case in LATENT if case.name.startswith("rssm"))
+    agent = train(case)
+    one, two = (LatentPolicy(agent, case.model, seed=seed) for seed in (1, 2))
+    obs = as_vec_env(short(case)).reset()
+    one.predict(obs, deterministic=True)
+    two.load_checkpoint(one.to_checkpoint())
+    (_, (first, _)), (_, (second, _)) = (each.predict(obs, deterministic=True) for each in (one, two))
+    assert torch.equal(case.model.features(first), case.model.features(second))
+    third, _ = one.predict(obs, deterministic=True)[1]
+    assert not torch.equal(case.model.features(first), case.model.features(third))
+
+
 def _first(obs):
     return {key: part[0] for key, part in obs.items()} if isinstance(obs, dict) else obs[0]

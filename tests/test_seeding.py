@@ -1,13 +1,16 @@
 """Named random streams of one seed."""
 
+import copy
+import json
 import random
 
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from torch import nn
 
-from zoo_core import seeding
+from zoo_core import archive, seeding
 
 
 def test_streams_are_keyed_by_seed_and_name():
@@ -102,3 +105,25 @@ def test_a_block_within_itself_is_a_mistake():
     streams = seeding.GlobalStreams(1)
     with streams, pytest.raises(AssertionError, match="do not nest"), streams:
         pass
+
+
+def test_global_streams_go_on_from_a_checkpoint():
+    one, two = seeding.GlobalStreams(1), seeding.GlobalStreams(2)
+    with one:
+        _draw()
+    rest, tensors = archive.pack(one.to_checkpoint())
+    two.load_checkpoint(archive.unpack(json.loads(json.dumps(rest)), tensors))
+    with one:
+        expected = [_draw() for _ in range(3)]
+    with two:
+        assert [_draw() for _ in range(3)] == expected
+
+
+def test_the_streams_of_a_space_and_its_parts_go_on():
+    space = spaces.Dict({"a": spaces.Discrete(9), "b": spaces.Tuple([spaces.Box(0, 1, (2,)), spaces.MultiBinary(3)])})
+    space.seed(0)
+    states = json.loads(json.dumps(seeding.space_streams(space)))
+    expected = [space.sample() for _ in range(3)]
+    again = copy.deepcopy(space)
+    seeding.set_space_streams(again, states)
+    assert repr([again.sample() for _ in range(3)]) == repr(expected)

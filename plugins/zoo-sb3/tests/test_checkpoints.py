@@ -114,6 +114,19 @@ def test_an_episode_that_has_ended_is_not_cut():
     assert (buffer.dones[0, 0], buffer.timeouts[0, 0]) == (1.0, 0.0)
 
 
+def test_a_buffer_in_hindsight_forgets_what_it_held_before_it_was_restored():
+    def learned(steps):
+        config = {"dqn": {**SMALL, "replay_buffer_class": "HerReplayBuffer"}}
+        agent = DQNAgent(BitFlippingEnv(4), config, seed=0).learn(steps)
+        recording = agent.recordings["replay_buffer"]
+        recording.cut()
+        return recording, agent.learner.algorithm.replay_buffer
+
+    (short, _), (long, buffer) = learned(30), learned(60)
+    long.restore([short.since(None)])
+    assert np.flatnonzero(buffer.ep_length[:, 0]).max() == buffer.pos - 1
+
+
 def test_a_buffer_of_another_class_is_refused():
     class Own(ReplayBuffer):
         pass
