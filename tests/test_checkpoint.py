@@ -4,18 +4,20 @@ import csv
 import errno
 import os
 import random
+import shutil
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from gymnasium.wrappers import NormalizeObservation, NormalizeReward
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecNormalize
 
 import zoo_core
 from benchmarks import soak
-from zoo_core import Agent, CheckpointError, Replay, ZooError, archive, env_state
+from zoo_core import Agent, CheckpointError, Replay, ZooError, archive, env_state, rundir
 from zoo_core.acting import Collector, RandomPolicy
 from zoo_core.checkpoint import Checkpoints
 
@@ -42,10 +44,10 @@ class OldMaze(gym.Env):
         return self._obs(), float(self.age % 7), False, self.place > 9, {}
 
     def get_state(self):
-        return {"age": np.int64(self.age)}
+        return {"age": np.int64(self.age), "walls": np.full(3, self.age)}
 
     def set_state(self, state):
-        self.age = state["age"]
+        self.age = int(state["walls"].astype(float).mean())
 
     def _obs(self):
         return np.array([self.age, self.place], dtype=np.float32)
@@ -98,6 +100,10 @@ def gather(directory, *, stop_at=None, resume=False, env=None, seed=0, steps=STE
     go_on = None if stop_at is None else lambda *_: agent.num_timesteps < stop_at
     agent.learn(steps, callback=go_on, checkpoints=Checkpoints(directory, every=every, resume=resume, **options))
     return agent
+
+
+def stop_early(agent, steps, checkpoints):
+    agent.learn(steps, callback=lambda *_: agent.num_timesteps < steps - 1, checkpoints=checkpoints)
 
 
 def outcome(agent, path):
@@ -343,7 +349,7 @@ def test_options_that_differ_are_named_with_both_values(stopped, change, message
 
 def test_the_checkpoints_of_another_agent_are_refused(tmp_path):
     checkpoints = {"every": 100, "directory": tmp_path}
-    zoo_core.make_agent("random", "CartPole-v1", seed=0).learn(300, checkpoints=Checkpoints(**checkpoints))
+    stop_early(zoo_core.make_agent("random", "CartPole-v1", seed=0), 300, Checkpoints(**checkpoints))
     agent = zoo_core.make_agent("ppo", "CartPole-v1", {"ppo.n_steps": 64}, seed=0)
     with pytest.raises(CheckpointError, match=r"agent was 'zoo_random.agent:RandomAgent' and is 'zoo_sb3.agent:PPO"):
         agent.learn(300, checkpoints=Checkpoints(**checkpoints, resume=True))
@@ -351,7 +357,7 @@ def test_the_checkpoints_of_another_agent_are_refused(tmp_path):
 
 def test_a_config_that_differs_is_named_by_its_fields(tmp_path):
     config = {"ppo.n_steps": 64}
-    zoo_core.make_agent("ppo", "CartPole-v1", config, seed=0).learn(128, checkpoints=Checkpoints(tmp_path, every=64))
+    stop_early(zoo_core.make_agent("ppo", "CartPole-v1", config, seed=0), 128, Checkpoints(tmp_path, every=64))
     agent = zoo_core.make_agent("ppo", "CartPole-v1", {**config, "ppo.gamma": 0.5}, seed=0)
     with pytest.raises(CheckpointError, match=r"config.ppo.gamma was not set and is 0.5 now"):
         agent.learn(128, checkpoints=Checkpoints(tmp_path, every=64, resume=True))
@@ -360,6 +366,89 @@ def test_a_config_that_differs_is_named_by_its_fields(tmp_path):
 def test_a_directory_in_use_is_refused(stopped):
     with pytest.raises(CheckpointError, match=r"holds checkpoints already, the newest is checkpoint-000003.zip"):
         gather(stopped)
+
+
+def test_a_finished_run_is_refused(tmp_path):
+    agent = gather(tmp_path)
+    for resume in (True, False):
+        with pytest.raises(CheckpointError, match="is finished: to learn on, load the agent that was saved at its end"):
+            gather(tmp_path, resume=resume)
+    with pytest.raises(CheckpointError, match="is finished"):  # no step of the first time is undone
+        agent.learn(STEPS, reset_num_timesteps=False, checkpoints=Checkpoints(tmp_path, every=EVERY, resume=True))
+    assert agent.num_timesteps == STEPS
+
+
+def test_the_same_object_serves_a_new_run_in_an_empty_directory(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "run", every=EVERY)
+    first = Gatherer(vec_env(), seed=0).learn(STEPS, checkpoints=checkpoints)
+    shutil.rmtree(tmp_path / "run")
+    second = Gatherer(vec_env(), seed=0).learn(STEPS, checkpoints=checkpoints)
+    assert outcome(first, tmp_path / "first") == outcome(second, tmp_path / "second")
+    assert "segment-replay-000001.zip" in names(tmp_path / "run")
+
+
+def test_the_same_agent_may_go_on_in_its_process(tmp_path, whole):
+    agent = gather(tmp_path / "run", stop_at=100)
+    agent.env.episodes.extend([{"r": 1.0, "l": 1}])
+    agent.learn(STEPS, checkpoints=Checkpoints(tmp_path / "run", every=EVERY, resume=True))
+    assert outcome(agent, tmp_path / "agent") == whole
+    assert not agent.env.episodes
+
+
+def test_other_arguments_of_the_environment_are_named(tmp_path):
+    env = zoo_core.make_env("Pendulum-v1", g=9.0)
+    stop_early(zoo_core.make_agent("random", env, seed=0), 300, Checkpoints(tmp_path, every=100))
+    agent = zoo_core.make_agent("random", zoo_core.make_env("Pendulum-v1", g=1.0), seed=0)
+    with pytest.raises(CheckpointError, match=r"env_kwargs.g was '9.0' and is '1.0' now"):
+        agent.learn(300, checkpoints=Checkpoints(tmp_path, every=100, resume=True))
+
+
+def test_other_versions_are_warned_of(stopped, monkeypatch):
+    monkeypatch.setattr(rundir, "versions", lambda *_: {"torch": "1.0"})
+    with pytest.warns(UserWarning, match=r"the last bits may come out otherwise: .*torch was '2.* and is '1.0' now"):
+        gather(stopped, resume=True)
+
+
+@pytest.mark.filterwarnings("default:no episode ended")
+def test_checkpoints_closer_than_an_episode_are_warned_of_once(tmp_path):
+    agent = zoo_core.make_agent("random", "Pendulum-v1", seed=0)
+    with pytest.warns(UserWarning, match="no episode ended in the 100 env steps before this checkpoint") as caught:
+        agent.learn(500, checkpoints=Checkpoints(tmp_path, every=100))
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("wrapper", [NormalizeObservation, NormalizeReward])
+def test_wrappers_with_statistics_that_nobody_can_read_are_refused(tmp_path, wrapper):
+    agent = zoo_core.make_agent("random", wrapper(zoo_core.make_env("Pendulum-v1")), seed=0)
+    with pytest.raises(CheckpointError, match=f"{wrapper.__name__} has running statistics .* use .* VecNormalize"):
+        agent.learn(300, checkpoints=Checkpoints(tmp_path, every=100))
+
+
+def test_a_state_that_no_file_can_hold_is_refused_before_the_first_step(tmp_path, monkeypatch):
+    monkeypatch.setattr(OldMaze, "get_state", lambda self: {"raw": b"bytes"})
+    agent = Gatherer(vec_env(), seed=0)
+    with pytest.raises(CheckpointError, match=r"no checkpoint can hold the state of Gatherer in .*: it is a bytes"):
+        agent.learn(STEPS, checkpoints=Checkpoints(tmp_path, every=EVERY))
+    assert agent.num_timesteps == 0
+
+
+def test_files_of_other_names_are_left_alone(stopped, whole, tmp_path):
+    (stopped / "checkpoint-000002 (copy).zip").write_bytes(b"")
+    (stopped / "segment-replay-old.zip").write_bytes(b"")
+    assert outcome(gather(stopped, resume=True), tmp_path / "agent") == whole
+    assert (stopped / "segment-replay-old.zip").exists()
+
+
+def test_environments_in_processes_of_their_own_go_on_too(tmp_path):
+    def learn(name, **options):
+        env = SubprocVecEnv([OldMaze] * 2, start_method="fork")
+        agent = gather(tmp_path / name, env=env, **options)
+        env.close()
+        return outcome(agent, tmp_path / f"{name}-agent")
+
+    expected = learn("whole")
+    learn("stopped", stop_at=100)
+    assert learn("stopped", resume=True) == expected
 
 
 def test_every_must_be_positive(tmp_path):

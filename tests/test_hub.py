@@ -83,6 +83,19 @@ def test_offline_says_what_is_not_in_the_cache(cache):
         zoo_core.load("hf://me/nothing")
 
 
+def test_a_hub_that_cannot_be_reached_is_tried_only_once(cache, files, monkeypatch):
+    store(cache, "me/cart", {"model.zip": files["model"]})
+    download, asked = huggingface_hub.hf_hub_download, []
+
+    def ask(*, filename, local_files_only, **options):
+        asked.append((filename, local_files_only))
+        return download(filename=filename, local_files_only=local_files_only, **options)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", ask)
+    assert zoo_core.load_model("hf://me/cart").env_id == "CartPole-v1"
+    assert asked == [("agent.zip", False), ("model.zip", True)]
+
+
 @pytest.mark.parametrize(
     "reference",
     [

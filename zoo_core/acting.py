@@ -63,6 +63,16 @@ def env_id_of(env: VecEnv) -> str | None:
     return None if spec is None else str(spec.id)
 
 
+def env_kwargs_of(env: VecEnv) -> dict[str, Any]:
+    """Returns the arguments with which the environments of `env` were made by id, but for how they are drawn."""
+    try:
+        spec = env.get_attr("spec")[0]
+    except (AttributeError, IndexError):
+        return {}
+    kwargs = {} if spec is None else spec.kwargs
+    return {name: value for name, value in kwargs.items() if name != "render_mode"}
+
+
 class SpacesOnly(VecEnv):
     """Stands in for the environment of an agent that was loaded without one: it has spaces and cannot be stepped."""
 

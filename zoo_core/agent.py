@@ -10,16 +10,18 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from gymnasium import Space
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_normalize
 from torch import Tensor
 
 from zoo_core import archive, spaces
 from zoo_core.acting import SpacesOnly, as_vec_env, env_id_of
-from zoo_core.checkpoint import Checkpoints, Recording
+from zoo_core.checkpoint import Checkpoints
 from zoo_core.config import build_config, check_range, config_from_json, config_to_json
 from zoo_core.errors import CheckpointError, ZooError
 from zoo_core.model_card import make_card
+from zoo_core.recording import Recording
 from zoo_core.replay import Replay
 from zoo_core.restoring import restoring
 from zoo_core.seeding import fresh_seed
@@ -199,8 +201,17 @@ class Agent(ABC):
             "such as dream-sac"
         )
 
-    def replay_bytes(self, total_timesteps: int) -> int:
-        """Returns how much memory the replay may take in so many env steps, before any of it is used."""
+    @classmethod
+    def replay_bytes(
+        cls,
+        observation_space: Space[Any],
+        action_space: Space[Any],
+        config: Any,
+        *,
+        num_envs: int,
+        total_timesteps: int,
+    ) -> int:
+        """Returns about how much the replay takes in so many env steps: known before an agent is made."""
         return 0
 
     @property

@@ -354,7 +354,7 @@ def pack(nested: Any) -> tuple[Any, dict[str, Tensor]]:
     def visit(value: Any, path: str) -> Any:
         if isinstance(value, Tensor | np.ndarray):
             tensors[path] = torch.as_tensor(value)
-            return {"tensor": path}
+            return {"tensor" if isinstance(value, Tensor) else "array": path}
         if isinstance(value, Mapping):
             return {"dict": [[key, visit(item, f"{path}/{key}")] for key, item in value.items()]}
         if isinstance(value, list | tuple):
@@ -375,10 +375,10 @@ def unpack(packed: Any, tensors: dict[str, Tensor]) -> Any:
     if not isinstance(packed, dict):
         return packed
     [(kind, content)] = packed.items()
-    if kind == "tensor":
+    if kind in ("tensor", "array"):
         if content not in tensors:
             raise CheckpointError(f"the file has no tensor {content!r}")
-        return tensors[content]
+        return tensors[content] if kind == "tensor" else tensors[content].cpu().numpy()
     if kind == "dict":
         return {key: unpack(item, tensors) for key, item in content}
     return (tuple if kind == "tuple" else list)(unpack(item, tensors) for item in content)

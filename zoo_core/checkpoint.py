@@ -1,51 +1,33 @@
 """Checkpoints: all that a run needs to go on, byte for byte, as if it had never been stopped.
 
-A checkpoint is taken between two iterations of an agent. Episodes are cut there, and the environments are reset with a
-seed of the checkpoint's own, in a run that goes on as in one that is resumed: so the two do not differ.
+A checkpoint is taken between two iterations of an agent. Running episodes are cut there, and the environments are reset
+with a seed of the checkpoint's own, in a run that goes on as in one that is resumed: so the two do not differ.
+Checkpoints should be some episodes apart: where they are closer than an episode is long, none ever ends.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from zoo_core import archive, env_state, rundir, seeding, spaces
+from zoo_core.acting import env_kwargs_of
 from zoo_core.config import check_range, config_to_json, differences
 from zoo_core.errors import CheckpointError
+from zoo_core.plugins import spec_of
+from zoo_core.recording import Segment
 from zoo_core.restoring import restoring
 
 if TYPE_CHECKING:
     from zoo_core.agent import Agent
 
 KEPT = 2  # newest checkpoints that stay: were the last one damaged, the one before would do
-Segment = tuple[dict[str, Any], dict[str, Tensor]]  # JSON-able description, tensors
-
-
-class Recording(Protocol):
-    """Something that mostly grows, such as a replay: a checkpoint writes what was added since the one before.
-
-    What was written never changes: `cut` is called before a checkpoint is taken.
-    """
-
-    def cut(self) -> None:
-        """Ends running episodes as truncated: the environments are about to be reset."""
-
-    def mark(self) -> Any:
-        """Returns, as JSON, how much was added so far."""
-
-    def since(self, mark: Any) -> Segment:
-        """Returns what was added after `mark` was taken; all that is kept for None."""
-
-    def needs(self, description: dict[str, Any]) -> bool:
-        """Says whether something in the segment with this description is still kept."""
-
-    def restore(self, segments: Iterable[Segment]) -> None:
-        """Replaces the contents by those of `segments`, oldest first."""
+_FINISHED = "finished.json"
 
 
 class Checkpoints:
@@ -53,7 +35,9 @@ class Checkpoints:
 
     `agent.learn(steps, checkpoints=Checkpoints("runs/X/checkpoints", every=10_000, resume=True))` goes on from the
     newest one, if there is one, with the same agent and options; the outcome is the same as if it had never been
-    stopped, byte for byte on a CPU. Callbacks begin anew.
+    stopped, byte for byte on a CPU. Callbacks begin anew. A finished run stays finished.
+
+    Running episodes are cut at a checkpoint: stored as truncated, and left out of the statistics.
 
     Args:
         directory: made if it is missing.
@@ -69,11 +53,15 @@ class Checkpoints:
         self.directory = Path(directory)
         self.every, self.resume = every, resume
         self.portable = None if portable is None else Path(portable)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._index = 0
         self._next_at = 0
         self._marks: dict[str, Any] = {}
         self._segments: dict[str, list[tuple[int, dict[str, Any]]]] = {}  # of each recording: index, description
         self._oldest: deque[int] = deque(maxlen=KEPT)  # index of the oldest segment that each kept checkpoint needs
+        self._num_ended: int | None = 0  # episodes, at the last checkpoint; None once their lack was warned of
 
     # -- what the training loop calls ----------------------------------------------------------------------------------
 
@@ -81,13 +69,18 @@ class Checkpoints:
         """Prepares for a run that starts at the agent's present step.
 
         Raises:
-            CheckpointError: the directory holds checkpoints of another run.
+            CheckpointError: the directory holds checkpoints of another run, or the state of the environments is of a
+                kind that no checkpoint can hold.
         """
+        self._refuse_finished()
         if found := self.find():
             raise CheckpointError(
                 f"{self.directory} holds checkpoints already, the newest is {found[0].name}: go on from it with "
                 "resume=True (zoo train --resume), or name another directory"
             )
+        self._begin_anew()
+        self._num_ended = agent.env.num_ended
+        _pack(agent)
         self._schedule(agent.num_timesteps)
 
     def due(self, agent: Agent) -> bool:
@@ -101,6 +94,7 @@ class Checkpoints:
             agent: between two iterations.
             progress: JSON-able state of the training loop.
         """
+        self._warn_of_no_episode(agent)
         for recording in agent.recordings.values():
             recording.cut()
         self._index += 1
@@ -123,30 +117,41 @@ class Checkpoints:
         self._schedule(agent.num_timesteps)
         self._renew(agent)
 
-    def restore(self, agent: Agent, options: dict[str, Any]) -> dict[str, Any] | None:
+    def complete(self, agent: Agent) -> None:
+        """Notes that the run has come to its end."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        archive.write_json(self.directory / _FINISHED, {"num_timesteps": agent.num_timesteps})
+
+    def reopen(self) -> None:
+        """Lets a finished run repeat its way from the newest checkpoint to its end."""
+        (self.directory / _FINISHED).unlink(missing_ok=True)
+
+    def restore(self, agent: Agent, options: dict[str, Any], load_progress: Callable[[dict[str, Any]], object]) -> bool:
         """Puts the newest checkpoint that can be read into the agent.
 
         Args:
             agent: made as the run's was.
             options: of `learn`; they must be those of the run too.
+            load_progress: restores the training loop from its `progress`.
 
         Returns:
-            The `progress` of the training loop, or None if there is no checkpoint yet.
+            Whether there is a checkpoint.
 
         Raises:
-            CheckpointError: all checkpoints are damaged, or an option differs: agent, config, seed, spaces, number of
-                environments, steps.
+            CheckpointError: the run is finished, all checkpoints are damaged, or an option differs: agent, config,
+                seed, spaces, environments, steps.
         """
+        self._refuse_finished()
         damaged: list[str] = []
         for path in self.find():
             try:
                 header, tensors = archive.read_archive(path, kind="checkpoint")
-                self._check_same_run(header.get("run", {}), self._describe_run(agent, options))
+                self._check_same_run(header.get("run"), self._describe_run(agent, options))
                 with restoring(path, tensors):
+                    load_progress(header["progress"])
                     for name, recording in agent.recordings.items():
                         recording.restore(self._read_segments(name, header["recordings"][name]))
                     self._load(agent, header, tensors)
-                    progress: dict[str, Any] = header["progress"]
             except _OtherRun:
                 raise
             except (CheckpointError, FileNotFoundError) as error:
@@ -154,14 +159,17 @@ class Checkpoints:
                 continue
             if damaged:
                 warnings.warn(f"going on from {path.name}, since {'; '.join(damaged)}", stacklevel=3)
-            return progress
+            if changed := differences(_as_dict(header.get("versions")), _versions(agent)):
+                warnings.warn(f"the last bits may come out otherwise: {'; '.join(changed)}", stacklevel=3)
+            return True
         if damaged:
             raise CheckpointError(f"no checkpoint in {self.directory} can be read: {'; '.join(damaged)}")
-        return None
+        return False
 
     def find(self) -> list[Path]:
         """Returns the files of the checkpoints in the directory, the newest first."""
-        return sorted(self.directory.glob("checkpoint-*.zip"), key=_index_of, reverse=True)
+        found = [path for path in self.directory.glob("checkpoint-*.zip") if _is_numbered(path)]
+        return sorted(found, key=_index_of, reverse=True)
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
@@ -175,11 +183,11 @@ class Checkpoints:
 
     def _describe(self, agent: Agent, progress: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
         data, tensors = agent.to_file()
-        rest, arrays = archive.pack({"agent": agent.to_checkpoint(), "env": env_state.read(agent.env)})
+        rest, arrays = _pack(agent)
         header = {
             "kind": "checkpoint",
             "run": self._describe_run(agent, progress["options"]),
-            "versions": rundir.versions(),
+            "versions": _versions(agent),
             "progress": progress,
             "agent": data,
             "rest": rest,
@@ -202,6 +210,7 @@ class Checkpoints:
             "config": config_to_json(agent.config) if agent.config_class else {},
             "seed": agent.seed,
             "env": agent.env_id,
+            "env_kwargs": {name: repr(value) for name, value in env_kwargs_of(agent.env).items()},
             "num_envs": agent.env.num_envs,
             "observation_space": spaces.space_to_json(agent.observation_space),
             "action_space": spaces.space_to_json(agent.action_space),
@@ -211,7 +220,7 @@ class Checkpoints:
         }
 
     def _load(self, agent: Agent, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        self._index = header["index"]
+        self._index, self._num_ended = int(header["index"]), agent.env.num_ended
         self._marks = {name: header["recordings"][name]["mark"] for name in agent.recordings}
         self._oldest.append(self._oldest_needed())
         if agent.world_model is not None:
@@ -232,8 +241,26 @@ class Checkpoints:
             self._segments[name].append((index, header["segment"]))
             yield header["segment"], tensors
 
-    def _check_same_run(self, before: dict[str, Any], now: dict[str, Any]) -> None:
-        if changed := differences(before, now):
+    def _refuse_finished(self) -> None:
+        if (self.directory / _FINISHED).is_file():
+            raise CheckpointError(
+                f"the run in {self.directory} is finished: to learn on, load the agent that was saved at its end and "
+                "name another directory"
+            )
+
+    def _warn_of_no_episode(self, agent: Agent) -> None:
+        if self._num_ended == agent.env.num_ended:
+            warnings.warn(
+                f"no episode ended in the {self.every} env steps before this checkpoint, which cuts those that run: "
+                "checkpoints should be some episodes apart",
+                stacklevel=4,
+            )
+            self._num_ended = None
+        elif self._num_ended is not None:
+            self._num_ended = agent.env.num_ended
+
+    def _check_same_run(self, before: Any, now: dict[str, Any]) -> None:
+        if changed := differences(_as_dict(before), now):
             raise _OtherRun(f"the run in {self.directory} cannot go on with other options: {'; '.join(changed)}")
 
     def _oldest_needed(self) -> int:
@@ -245,7 +272,7 @@ class Checkpoints:
             path.unlink()
         self._oldest.append(self._oldest_needed())
         for path in self.directory.glob("segment-*.zip"):
-            if _index_of(path) < min(self._oldest):
+            if _is_numbered(path) and _index_of(path) < min(self._oldest):
                 path.unlink()
         for path in self.directory.glob(".*.zip.*"):
             path.unlink()
@@ -259,6 +286,27 @@ class Checkpoints:
 
 class _OtherRun(CheckpointError):
     """The checkpoint is whole, but of a run with other options."""
+
+
+def _pack(agent: Agent) -> tuple[Any, dict[str, Tensor]]:
+    """Returns what no file of an agent holds: random streams, and what the environments remember."""
+    try:
+        return archive.pack({"agent": agent.to_checkpoint(), "env": env_state.read(agent.env)})
+    except TypeError as error:
+        where = f"{type(agent).__name__} in {agent.env_id or 'its environment'}"
+        raise CheckpointError(f"no checkpoint can hold the state of {where}: {error}") from error
+
+
+def _versions(agent: Agent) -> dict[str, str]:
+    return rundir.versions(spec_of(type(agent), "agent"))
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_numbered(path: Path) -> bool:
+    return path.stem.rpartition("-")[2].isdecimal()
 
 
 def _index_of(path: Path) -> int:

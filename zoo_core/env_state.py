@@ -2,7 +2,8 @@
 
 `reset` begins an episode anew, and most environments remember nothing beyond it. One that does, such as a maze whose
 wall moves at some step of its life, has `get_state()` and `set_state(state)`; the state is made of JSON-able values and
-arrays. A wrapper may have them too. The statistics of SB3's VecNormalize are kept as well.
+arrays. A wrapper may have them too: the outermost is asked, and answers for what it wraps. The statistics of SB3's
+VecNormalize are kept as well.
 """
 
 from __future__ import annotations
@@ -10,12 +11,27 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from gymnasium.wrappers import NormalizeObservation, NormalizeReward
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_normalize
 
+from zoo_core.errors import CheckpointError
+
+_FORGETFUL = (NormalizeObservation, NormalizeReward)
+
 
 def read(env: VecEnv) -> dict[str, Any]:
-    """Returns the state of every environment, JSON-able values and arrays in dicts and lists."""
+    """Returns the state of every environment, JSON-able values and arrays in dicts and lists.
+
+    Raises:
+        CheckpointError: a wrapper remembers something that nobody can read.
+    """
+    for wrapper in _FORGETFUL:
+        if any(env.env_is_wrapped(wrapper)):
+            raise CheckpointError(
+                f"gymnasium.wrappers.{wrapper.__name__} has running statistics that no checkpoint can hold: use "
+                "stable_baselines3's VecNormalize in its place"
+            )
     state: dict[str, Any] = {}
     if _has_state(env):
         state["envs"] = [_plain(each) for each in env.env_method("get_state")]

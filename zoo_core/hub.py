@@ -51,7 +51,8 @@ def download(reference: str | Path) -> Path:
     try:
         for file in files:
             try:
-                return Path(hf.hf_hub_download(filename=file, **asked))
+                # Where one file has tried to reach the Hub for long enough, the next is looked for in the cache alone.
+                return Path(hf.hf_hub_download(filename=file, local_files_only=not_cached, **asked))
             except hf.errors.LocalEntryNotFoundError:
                 not_cached = True
             except hf.errors.EntryNotFoundError:

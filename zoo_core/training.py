@@ -35,6 +35,7 @@ class TrainingEnv(VecEnvWrapper):
         self.callback: BaseCallback | None = None
         self.stop = False
         self.begun, self.begun_at, self.iterations = time.perf_counter(), 0, 0  # of the running `learn`, for the log
+        self.num_ended = 0  # episodes
         self.episodes: deque[dict[str, float]] = deque(maxlen=EPISODES_IN_MEAN)
 
     def reset(self) -> Any:
@@ -51,6 +52,7 @@ class TrainingEnv(VecEnvWrapper):
         obs, rewards, dones, infos = self.venv.step_wait()
         self._check_finite(obs, rewards)
         self.agent.num_timesteps += self.num_envs
+        self.num_ended += int(dones.sum())
         for info in infos:
             if "episode" in info:
                 self.episodes.append(info["episode"])
@@ -118,6 +120,8 @@ def run_training(
                 loop.dump(agent)  # what a logger has gathered is in no checkpoint
                 checkpoints.take(agent, loop.to_json(agent))
         loop.dump(agent)
+        if checkpoints is not None and not env.stop:
+            checkpoints.complete(agent)
     finally:
         env.callback = None
         chain.on_training_end()
@@ -145,14 +149,18 @@ class _Loop:
 
     def resume(self, agent: Agent, checkpoints: Checkpoints) -> None:
         """Goes on from the newest checkpoint, if asked for and there is one."""
-        progress = checkpoints.restore(agent, {"total_timesteps": self.total_timesteps}) if checkpoints.resume else None
-        if progress is None:
+
+        def load(progress: dict[str, Any]) -> None:
+            agent.total_timesteps = int(progress["goal"])
+            self.logged_at = agent.env.begun_at = int(progress["num_timesteps"])
+            self.iterations = int(progress["iterations"])
+            episodes = [{"r": float(ret), "l": int(length)} for ret, length in progress["episodes"]]
+            agent.env.episodes.clear()
+            agent.env.episodes.extend(episodes)
+
+        options = {"total_timesteps": self.total_timesteps}
+        if not (checkpoints.resume and checkpoints.restore(agent, options, load)):
             checkpoints.begin(agent)
-            return
-        agent.total_timesteps = progress["goal"]
-        self.logged_at, self.iterations = progress["num_timesteps"], progress["iterations"]
-        agent.env.begun_at = progress["num_timesteps"]
-        agent.env.episodes.extend({"r": ret, "l": length} for ret, length in progress["episodes"])
 
     def to_json(self, agent: Agent) -> dict[str, Any]:
         return {

@@ -1,11 +1,16 @@
-"""The files that are mutated: small agents and models of each kind, as `save` writes them."""
+"""The files that are mutated: small agents and models as `save` writes them, and what a run leaves to go on from."""
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from pathlib import Path
 from typing import Any
 
+from stable_baselines3.common.callbacks import BaseCallback
+
 import zoo_core
+from zoo_core.checkpoint import Checkpoints
 
 ENV_ID = "Pendulum-v1"
 _NETWORK: dict[str, Any] = {"hidden": 4, "num_layers": 1, "termination_hidden": 4, "max_epochs": 1}
@@ -23,11 +28,17 @@ _AGENTS: dict[str, Any] = {
         "sac": _SAC,
     },
 }
+_RUNS = ("sac", "dream-sac")  # whose checkpoints are mutated
+_RUN_STEPS, _CHECKPOINT_STEPS = 40, 16
 _MODELS = {"mlp": _NETWORK, "ensemble": {**_NETWORK, "num_members": 2, "num_elites": 2}}
 
 
 def write_corpus(directory: Path) -> None:
-    """Writes one file of each agent and model, `agent-ppo.zip` and so on; the same bytes every time."""
+    """Writes one file of each agent and model, `agent-ppo.zip` and so on, and a directory of each run.
+
+    That of a run has one checkpoint, in whose place none other can be read, and the two segments of its replay.
+    The bytes are the same every time, but for what a fit reads off the clock.
+    """
     for name, config in _AGENTS.items():
         agent = zoo_core.make_agent(name, ENV_ID, config, seed=0).learn(16)
         agent.save(directory / f"agent-{name}.zip")
@@ -36,8 +47,47 @@ def write_corpus(directory: Path) -> None:
         model = zoo_core.make_model(name, replay.observation_space, replay.action_space, config, seed=0)
         model.fit(replay, rng=zoo_core.rng(0))
         model.save(directory / f"model-{name}.zip")
+    for name in _RUNS:
+        _write_checkpoint(directory / name)
 
 
 def read_corpus(directory: Path) -> dict[str, bytes]:
-    """Returns what `write_corpus` wrote, by name without ".zip"."""
-    return {path.stem: path.read_bytes() for path in sorted(directory.glob("*.zip"))}
+    """Returns what `write_corpus` wrote, by name without ".zip"; names in a run's directory begin with it: "sac/…"."""
+    return {_name(path, directory): path.read_bytes() for path in sorted(directory.rglob("*.zip"))}
+
+
+def resume(directory: Path) -> None:
+    """Makes the agent of a run, named as the directory, and lets it go on from there until all files are read."""
+    agent, checkpoints = _begin_run(directory, resume=True)
+    with contextlib.suppress(_AllIsReadError):
+        agent.learn(_RUN_STEPS, _StopAtTheStart(), checkpoints=checkpoints)
+
+
+def _write_checkpoint(directory: Path) -> None:
+    agent, checkpoints = _begin_run(directory, resume=False)
+    with warnings.catch_warnings(action="ignore"):  # no episode is as short as the steps between these checkpoints
+        agent.learn(_RUN_STEPS, checkpoints=checkpoints)
+    checkpoints.reopen()
+    for older in checkpoints.find()[1:]:
+        older.unlink()
+
+
+def _begin_run(directory: Path, *, resume: bool) -> tuple[zoo_core.Agent, Checkpoints]:
+    agent = zoo_core.make_agent(directory.name, ENV_ID, _AGENTS[directory.name], seed=0)
+    return agent, Checkpoints(directory, every=_CHECKPOINT_STEPS, resume=resume)
+
+
+class _AllIsReadError(Exception):
+    """Ends a run that has been restored, before it goes on."""
+
+
+class _StopAtTheStart(BaseCallback):
+    def _on_training_start(self) -> None:
+        raise _AllIsReadError
+
+    def _on_step(self) -> bool:
+        raise AssertionError("unreachable")
+
+
+def _name(path: Path, directory: Path) -> str:
+    return path.relative_to(directory).with_suffix("").as_posix()

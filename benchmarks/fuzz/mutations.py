@@ -21,6 +21,7 @@ import torch
 Rng = np.random.Generator
 Members = dict[str, bytes]
 MARKER = "exploded"  # the directory that a pickle makes where it is opened
+_PARTS = ("agent", "world_model", "run", "segment")  # of a description, which may name a class and a config
 HEADER, TENSORS, README = "zoo.json", "tensors.safetensors", "README.md"
 
 
@@ -136,7 +137,7 @@ def _swapped_values(members: Members, rng: Rng) -> bytes:
 
 def _foreign_class(members: Members, rng: Rng) -> bytes:
     header = json.loads(members[HEADER])
-    part = header[_pick(rng, [key for key in ("agent", "world_model") if key in header])]
+    part = _part(header, rng)
     part["class"] = _pick(
         rng,
         [
@@ -158,10 +159,10 @@ def _foreign_class(members: Members, rng: Rng) -> bytes:
 def _foreign_function(members: Members, rng: Rng) -> bytes:
     """Names functions in the config, where they may stand and where they may not."""
     header = json.loads(members[HEADER])
-    part = header[_pick(rng, [key for key in ("agent", "world_model") if key in header])]
+    part = _part(header, rng)
     name = _pick(rng, ["os:system", "os:mkdir", "builtins:exec", "zoo_core.archive:os.mkdir", "torch.nn:Linear", "x:y"])
     value = _pick(rng, [name, {"function": name}, {"function": None, "repr": name}, {"function": name, "repr": 3}])
-    config = part["config"] if isinstance(part["config"], dict) else {}
+    config = part["config"] if isinstance(part.get("config"), dict) else {}
     key = _pick(rng, [*config, "reward_fn", "termination_fn", "policy_kwargs"])
     config[key] = _pick(rng, [value, [value], {"activation_fn": value}, {"policy_kwargs": {"optimizer_class": value}}])
     part["config"] = config
@@ -336,6 +337,12 @@ def _place(header: Any, rng: Rng) -> tuple[Any, Any]:
         parent = parent[key]
         key = _pick(rng, sorted(parent) if isinstance(parent, dict) else range(len(parent)))
     return parent, key
+
+
+def _part(header: Any, rng: Rng) -> dict[str, Any]:
+    """Returns a part of a description that has a class and a config, or may be given them."""
+    found: dict[str, Any] = header[_pick(rng, [key for key in _PARTS if key in header])]
+    return found
 
 
 def _with_header(members: Members, header: Any, rng: Rng) -> bytes:

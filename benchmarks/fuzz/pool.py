@@ -32,7 +32,7 @@ def fuzz(corpus: Path, files: int, seed: int, jobs: int) -> Findings:
             try:
                 return summarise(pool.map(_run, chunks))
             except BrokenProcessPool:
-                left = sorted(int(path.stem.partition("-")[2]) for path in scratch.glob("*/mutant-*.zip"))
+                left = sorted(int(path.name.partition("-")[2]) for path in scratch.glob("*/mutant-*"))
                 if not left:
                     raise
     died = "a process died while it opened this file, or one of the others that are listed so"

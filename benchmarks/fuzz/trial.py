@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import traceback
 import warnings
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 
 import zoo_core
-from benchmarks.fuzz.corpus import read_corpus
+from benchmarks.fuzz.corpus import read_corpus, resume
 from benchmarks.fuzz.mutations import MARKER, Mutant, mutate
 from zoo_core import archive
 from zoo_core.errors import ZooError
@@ -59,9 +60,9 @@ class Trial:
 
     def __init__(self, corpus: Path, scratch: Path, seed: int) -> None:
         self.corpus, self.seed = read_corpus(corpus), seed
-        self.scratch = scratch
+        self.scratch, self._directory = scratch, corpus.resolve()
         os.chdir(scratch)
-        contents = [archive.read_archive(path) for path in sorted(corpus.glob("*.zip"))]
+        contents = [archive.read_archive(path) for path in sorted(corpus.rglob("*.zip"))]
         self._written = [(header, {name: _bytes(t) for name, t in tensors.items()}) for header, tensors in contents]
         self._classes = {
             name: type(zoo_core.load(path) if name.startswith("agent") else zoo_core.load_model(path))
@@ -78,30 +79,44 @@ class Trial:
         offences = []
         for index in indices:
             mutant = self.mutant(index)
-            path = self.scratch / f"mutant-{index}.zip"  # left behind if the process dies of it
-            path.write_bytes(mutant.data)
+            place = self.scratch / f"mutant-{index}"  # left behind if the process dies of it
             try:
-                ends = self._open(path, mutant)
+                ends = self._open(self._lay(place, mutant), mutant)
             except _Unbearable as error:
                 offences.append(Offence(index, mutant.mutation, mutant.source, str(error)))
                 ends = "offence"
-            path.unlink()
+            shutil.rmtree(place)
             outcomes[mutant.mutation, ends] += 1
         return Findings(outcomes, offences, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
+    def _lay(self, place: Path, mutant: Mutant) -> Path:
+        """Writes a mutant, and beside it the good files of its run."""
+        path = place / f"{mutant.source}.zip"
+        path.parent.mkdir(parents=True)
+        if _is_of_run(mutant.source):
+            shutil.copytree(self._directory / path.parent.name, path.parent, dirs_exist_ok=True)
+        path.write_bytes(mutant.data)
+        return path
+
     def _open(self, path: Path, mutant: Mutant) -> str:
-        """Opens a file in every way and returns how `load` (of an agent) or `load_model` ended."""
-        loads: list[Any] = [zoo_core.load, zoo_core.load_model, self._classes[mutant.source].load]
-        if mutant.source.startswith("model"):
-            loads.reverse()
-        ends = [self._load(load, path) for load in loads]
-        if found := {entry.name for entry in self.scratch.iterdir()} - {path.name}:
+        """Opens a file in every way and returns how the one for files of its kind ended."""
+        before = set(self.scratch.rglob("*"))
+        ends = [self._load(load, path) for load in self._loads(mutant.source)]
+        if found := {entry.name for entry in {*self.scratch.rglob("*")} - before}:
             raise _Unbearable("a pickle was opened" if MARKER in found else f"it wrote {sorted(found)}")
         if mutant.only_bytes and "loaded" in ends:
             header, tensors = archive.read_archive(path)
             if (header, {name: _bytes(tensor) for name, tensor in tensors.items()}) not in self._written:
                 raise _Unbearable("damage was not noticed")
         return ends[0]
+
+    def _loads(self, source: str) -> list[Any]:
+        """Returns the ways to open a file, first the one for files of its kind."""
+        if _is_of_run(source):
+            return [lambda path: resume(path.parent), zoo_core.load, zoo_core.load_model]
+        own = self._classes[source].load
+        ways: list[Any] = [zoo_core.load, zoo_core.load_model, own]
+        return ways[::-1] if source.startswith("model") else ways
 
     def _load(self, load: Any, path: Path) -> str:
         before = signal.signal(signal.SIGALRM, _too_slow)
@@ -135,6 +150,10 @@ def limit_process() -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + MAX_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _is_of_run(source: str) -> bool:
+    return "/" in source
 
 
 def _too_slow(*_: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -113,6 +114,21 @@ def test_the_same_options_may_be_said_again(zoo):
 
 
 @pytest.mark.parametrize(
+    "damage", [b"x" * 20, b'1.0,70,"', b"\xff\0", b"1.0,seventy", b"1.0,nan", b'"' + b"y" * 200_000 + b'"', b"\n\r\r"]
+)
+def test_a_row_of_the_log_that_cannot_be_read_is_dropped(zoo, whole, damage):
+    run = stop_run(zoo, at=60)
+    head, first, *more = (run / "progress.csv").read_bytes().splitlines(keepends=True)
+    columns = head.decode().strip().split(",")
+    garbled = [b"1"] * len(columns)
+    garbled[columns.index("time/total_timesteps")] = damage
+    (run / "progress.csv").write_bytes(b"".join([head, first, b",".join(garbled), b"\n", damage, b"\n", *more]))
+    shown = zoo(f"train --resume {run} --quiet")
+    assert shown.code == 0, shown.err
+    assert rows(run) == rows(whole)
+
+
+@pytest.mark.parametrize(
     ("option", "message"),
     [
         ("--seed 3", "seed was 0 and is 3 now"),
@@ -136,6 +152,22 @@ def test_an_option_that_differs_is_named_with_both_values(zoo, option, message):
     assert record(Path("run")) == before
 
 
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_the_device_of_the_run_may_be_said_again(zoo, monkeypatch, device):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    stop_run(zoo, at=60, command=f"{TRAIN} --device cpu --out run")
+    assert zoo(f"train --resume run --device {device} --quiet").code == 0
+
+
+@pytest.mark.parametrize("device", ["cuda", "auto"])
+def test_another_device_is_refused(zoo, monkeypatch, device):
+    stop_run(zoo, at=60, command=f"{TRAIN} --device cpu --out run")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    shown = zoo(f"train --resume run --device {device} --quiet")
+    assert shown.code == 2
+    assert "device was 'cpu' and is 'cuda' now" in shown.err
+
+
 def test_the_run_of_another_agent_is_refused(zoo):
     stop_run(zoo, at=60)
     assert "agent was 'lab' and is 'random' now" in zoo("train random --resume run").err
@@ -152,6 +184,85 @@ def test_a_finished_run_is_refused(zoo, whole):
 def test_a_run_without_checkpoints_is_refused(zoo):
     stop_run(zoo, at=60, command=TRAIN.replace("--checkpoint-every 20", "--set fate=interrupt") + " --out run")
     assert "begun without --checkpoint-every" in zoo("train --resume run").err
+
+
+def change_record(run: Path, name: str, *value: object) -> None:
+    """Sets an entry of run.json, that of an object by a dotted name; without a value it is removed."""
+    changed = record(run)
+    *parents, last = name.split(".")
+    place = changed
+    for parent in parents:
+        place = place[parent]
+    del place[last]
+    if value:
+        place[last] = value[0]
+    (run / "run.json").write_text(json.dumps(changed))
+
+
+def refuse(zoo) -> str:
+    """Returns the one line with which a damaged record is refused."""
+    shown = zoo("train --resume run --quiet")
+    assert shown.code == 2
+    assert shown.err.startswith("error: run/run.json ")
+    assert shown.err.count("\n") == 1
+    return shown.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("checkpoint_every", "20", "must be a whole number of at least 1 or null, got '20'"),
+        ("checkpoint_every", 0, "must be a whole number of at least 1 or null, got 0"),
+        ("status", None, "must be a text, got None"),
+        ("steps", 1.5, "must be a whole number of at least 0, got 1.5"),
+        ("steps", -7, "must be a whole number of at least 0, got -7"),
+        ("seed", "x", "must be a whole number of at least 0, got 'x'"),
+        ("seed", True, "must be a whole number of at least 0, got True"),
+        ("env", "Pendulum-v1", "has no env.id, env.kwargs, env.num_envs, which --resume needs"),
+        ("env.id", [], "must be a text, got []"),
+        ("env.num_envs", 0, "must be a whole number of at least 1, got 0"),
+        ("config", 3, "must be an object, got 3"),
+        ("preset", 3, "must be a text or null, got 3"),
+        ("data", {}, "must be a text or null, got {}"),
+        ("agent", 3, "must be a text, got 3"),
+        ("device", ["y" * 1_000], "must be a text, got ['yyy"),
+        ("versions", [], "must be an object, got []"),
+    ],
+)
+def test_an_entry_of_the_wrong_type_is_named(zoo, name, value, message):
+    change_record(stop_run(zoo, at=60), name, value)
+    line = refuse(zoo)
+    assert message in line
+    assert "has no" in message or f"is damaged: {name} must be" in line
+    assert len(line) < 300
+
+
+def test_an_entry_of_the_wrong_type_that_a_run_gets_later_is_named(zoo):
+    run = stop_run(zoo, at=60)
+    change_record(run, "num_timesteps", "many")
+    assert "num_timesteps must be a whole number of at least 0, got 'many'" in refuse(zoo)
+
+
+@pytest.mark.parametrize("name", ["status", "agent", "env", "preset", "config", "seed", "steps", "versions", "device"])
+def test_an_entry_that_is_missing_is_named(zoo, name):
+    change_record(stop_run(zoo, at=60), name)
+    assert re.search(
+        rf"has no {name}(, env[.\w, ]+)?, which --resume needs: it is damaged, or of an earlier", refuse(zoo)
+    )
+
+
+def test_a_record_of_before_there_were_checkpoints_is_refused(zoo):
+    run = stop_run(zoo, at=60)
+    change_record(run, "checkpoint_every")
+    change_record(run, "track")
+    assert "has no checkpoint_every, track, which --resume needs" in refuse(zoo)
+
+
+def test_the_record_of_another_machine_names_a_device_that_is_missing(zoo):
+    change_record(stop_run(zoo, at=60), "device", "cuda:7")
+    shown = zoo("train --resume run")
+    assert shown.code == 2
+    assert "'cuda:7', this machine has auto, cpu" in shown.err
 
 
 def test_what_is_no_run_is_refused(zoo, tmp_path):

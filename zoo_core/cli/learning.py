@@ -42,6 +42,7 @@ def learn(
     progress_bar: bool,
     trackers: Sequence[Tracker] = (),
     offline: Callable[[], dict[str, float]] | None = None,
+    announce: bool = False,
     **options: Any,
 ) -> float:
     """Lets an agent or an SB3 algorithm learn, logs to the run directory, and saves; returns the seconds it took.
@@ -58,6 +59,7 @@ def learn(
         progress_bar: Show one.
         trackers: Log to them too.
         offline: Learns from data, before the first env step.
+        announce: Say at which step the learning begins.
         **options: Further arguments of the learner's `learn`.
 
     Raises:
@@ -65,18 +67,19 @@ def learn(
     """
     from stable_baselines3.common.logger import HumanOutputFormat, Logger
 
-    from zoo_core.cli.logs import OpenLogs
+    from zoo_core.cli.logs import OpenLogs, SayWhere
 
     logger = Logger(str(run.path), [HumanOutputFormat(sys.stdout)] if to_screen else [])
     learner.set_logger(logger)
     logs = OpenLogs(logger, run.path, trackers)
+    callbacks = [logs, *([SayWhere(typer.echo)] if announce else [])]
     begun, interrupted = time.perf_counter(), False
     try:
         if offline is not None:
             logs.open(0)
             _log(logger, offline(), step=0)
         if steps:
-            learner.learn(steps, callback=logs, log_interval=log_interval, progress_bar=progress_bar, **options)
+            learner.learn(steps, callback=callbacks, log_interval=log_interval, progress_bar=progress_bar, **options)
     except KeyboardInterrupt:
         interrupted = True
     except Exception as error:
@@ -89,7 +92,7 @@ def learn(
             logger.record("time/total_timesteps", learner.num_timesteps, exclude="tensorboard")
             logger.dump(learner.num_timesteps)
         logger.close()
-    seconds = time.perf_counter() - begun
+    seconds: float = run.record.get("seconds", 0.0) + time.perf_counter() - begun  # of a run that goes on, all together
     save()
     run.update(num_timesteps=learner.num_timesteps, seconds=round(seconds, 2))
     if interrupted:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stable_baselines3.common.callbacks import BaseCallback
@@ -44,6 +45,25 @@ class OpenLogs(BaseCallback):
         return True
 
 
+class SayWhere(BaseCallback):
+    """Says at which step the learning of a resumed run begins.
+
+    Args:
+        say: prints a line.
+    """
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        super().__init__()
+        self._say = say
+
+    def _on_training_start(self) -> None:
+        step = self.num_timesteps
+        self._say(f"going on from step {step:,}" if step else "no checkpoint was written: beginning again")
+
+    def _on_step(self) -> bool:
+        return True
+
+
 def _open_csv(directory: Path, step: int) -> CSVOutputFormat:
     """Returns progress.csv with the rows that it has up to a step."""
     rows = _rows_until(directory / _PROGRESS, step)
@@ -56,15 +76,30 @@ def _open_csv(directory: Path, step: int) -> CSVOutputFormat:
 
 
 def _rows_until(path: Path, step: int) -> list[list[str]]:
-    """Returns the head and the rows up to a step; a last row that a kill has cut short is none."""
+    """Returns the head and the rows up to a step; a row that a kill has cut short, or that cannot be read, is none."""
     if step == 0 or not path.is_file():
         return []
-    with path.open(newline="") as file:
-        head, *rows = [row for row in csv.reader(file) if row] or [[]]
+    with path.open(newline="", errors="replace") as file:
+        head, *rows = [_parse(line) for line in file] or [[]]
     if _STEP not in head:
         return []
     column = head.index(_STEP)
-    return [head, *(row for row in rows if len(row) == len(head) and row[column] and float(row[column]) <= step)]
+    return [head, *(row for row in rows if len(row) == len(head) and _number(row[column]) <= step)]
+
+
+def _parse(line: str) -> list[str]:
+    """Returns the fields of one line, on its own: a stray quote takes no other with it."""
+    try:
+        return next(csv.reader([line]))
+    except csv.Error:
+        return []
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.inf  # beyond any step
 
 
 class _EventsFrom(TensorBoardOutputFormat):

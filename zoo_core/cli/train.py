@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -16,11 +16,13 @@ from zoo_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from zoo_core.agent import Agent
+    from zoo_core.checkpoint import Checkpoints
     from zoo_core.replay import Replay
     from zoo_core.rundir import RunDirectory
     from zoo_core.trackers import Tracker
 
 DEFAULT_STEPS = 10_000
+_AGENT = "agent.zip"
 
 
 def train(
@@ -43,7 +45,7 @@ def train(
     seed: options.Seed = 0,
     out: options.Out = None,
     checkpoint_every: Annotated[
-        int | None, typer.Option("--checkpoint-every", min=1, help="Env steps between checkpoints; default: none.")
+        int | None, typer.Option("--checkpoint-every", min=1, help="Env steps between checkpoints: some episodes.")
     ] = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run from its newest checkpoint.")
@@ -67,6 +69,7 @@ def train(
     from zoo_core.model_card import write_card
     from zoo_core.rundir import RunDirectory
 
+    shown = Shown(bar=not (quiet or as_json), log=verbose and not as_json)
     if resume is not None:
         run = open_run(resume)
         check_same_options(context, run.record)
@@ -89,24 +92,13 @@ def train(
             "device": options.check_device(device),
         }
         options.check_tracker(track)
-        learner = _make_agent(record, verbose=verbose and not as_json)
-        replay = _read_data(record, learner)
+        learner, replay = _prepare(record, shown)
         run = RunDirectory.create(run_name(agent, env, seed), _complete(record, learner), out=out)
     with run.locked():
         if resume is not None:
-            learner = _make_agent(run.record, verbose=verbose and not as_json)
-            replay = _read_data(run.record, learner)
-            run.update(status="running", resumed=[*run.record.get("resumed", []), command_line(context)])
-        if not (quiet or as_json):
-            _say_memory(learner, run.record)
-        seconds = _learn(
-            learner,
-            run,
-            replay,
-            to_screen=verbose and not as_json,
-            progress_bar=not (quiet or as_json),
-            resume=resume is not None,
-        )
+            learner, replay = _prepare(run.record, shown, _checkpoints(run, resume=True))
+            _reopen(run, command_line(context))
+        seconds = _learn(learner, run, replay, shown, resume=resume is not None)
         result = _finish(learner, run)
         write_card(run.path)
     if as_json:
@@ -115,26 +107,42 @@ def train(
     _print(learner, run, seconds, result)
 
 
-def _make_agent(record: dict[str, Any], *, verbose: bool) -> Agent:
-    """Makes the agent of a record, whose config may be settings, or complete."""
-    from zoo_core.acting import as_vec_env
-    from zoo_core.plugins import agent_spec, load_object, make_agent
+class Shown(NamedTuple):
+    """What the user wants to see while the agent learns: progress bars and what goes with them, the log."""
 
-    env, config = record["env"], record["config"]
-    spec = agent_spec(record["agent"])
-    complete = "versions" in record  # run.json has been written
-    if complete and spec.config is not None:
-        config = config_from_json(load_object(spec.config), config)
+    bar: bool
+    log: bool
+
+
+def _prepare(
+    record: dict[str, Any], shown: Shown, checkpoints: Checkpoints | None = None
+) -> tuple[Agent, Replay | None]:
+    """Makes the agent of a record, and reads the dataset to learn from first if there is one and no checkpoint has it.
+
+    What the replay takes is said before it is made.
+    """
+    from zoo_core.acting import as_vec_env
+    from zoo_core.plugins import agent_spec, check_spaces, load_object, make_config
+    from zoo_core.replay.minari_datasets import load
+
+    spec, env, config = agent_spec(record["agent"]), record["env"], record["config"]
     with options.user_input():
-        return make_agent(
-            record["agent"],
-            as_vec_env(env["id"], seed=record["seed"], env_kwargs=env["kwargs"], num_envs=env["num_envs"]),
-            config,
-            preset=None if complete else record["preset"],
-            seed=record["seed"],
-            device=record["device"],
-            verbose=int(verbose),
-        )
+        if "versions" not in record:  # nothing is written yet: settings, to be completed
+            config = make_config(spec, config, record["preset"])
+        elif spec.config is not None:
+            config = config_from_json(load_object(spec.config), config)
+        vec_env = as_vec_env(env["id"], seed=record["seed"], env_kwargs=env["kwargs"], num_envs=env["num_envs"])
+        spaces = vec_env.observation_space, vec_env.action_space
+        check_spaces(spec, *spaces)
+        known = checkpoints is not None and checkpoints.find()
+        replay = None if record["data"] is None or known else load(record["data"], *spaces)
+        agent_class = load_object(spec.entry_point)
+        steps = record["steps"] + (0 if replay is None else len(replay))
+        size = agent_class.replay_bytes(*spaces, config, num_envs=env["num_envs"], total_timesteps=steps)
+        if size and shown.bar:
+            typer.echo(f"the replay takes about {size / 2**20:,.1f} MiB")
+        arguments = {"seed": record["seed"], "device": record["device"], "verbose": int(shown.log)}
+        return agent_class(vec_env, config or None, **arguments), replay
 
 
 def _complete(record: dict[str, Any], learner: Agent) -> dict[str, Any]:
@@ -150,46 +158,57 @@ def _complete(record: dict[str, Any], learner: Agent) -> dict[str, Any]:
     }
 
 
-def _read_data(record: dict[str, Any], learner: Agent) -> Replay | None:
-    """Returns the dataset to learn from first, if the record names one."""
-    if record["data"] is None:
-        return None
-    from zoo_core.replay.minari_datasets import load
-
-    return load(record["data"], learner.observation_space, learner.action_space)
-
-
-def _say_memory(learner: Agent, record: dict[str, Any]) -> None:
-    """Says what the replay may take before any of it is used."""
-    if size := learner.replay_bytes(record["steps"]):
-        typer.echo(f"the replay takes up to {size / 2**20:,.1f} MiB of memory")
+def _reopen(run: RunDirectory, command: str) -> None:
+    """Notes that a run goes on, and removes what the process that was killed has left."""
+    run.record.pop("error", None)
+    run.update(status="running", resumed=[*run.record.get("resumed", []), command])
+    for path in run.path.glob(".*.zip.*"):
+        path.unlink()
 
 
-def _learn(
-    learner: Agent, run: RunDirectory, replay: Replay | None, *, to_screen: bool, progress_bar: bool, resume: bool
-) -> float:
-    """Lets the agent learn, with checkpoints where the run has any; returns the seconds."""
+def _checkpoints(run: RunDirectory, *, resume: bool) -> Checkpoints | None:
+    """Returns the checkpoints of a run, if it is to have any."""
     from zoo_core.checkpoint import Checkpoints
 
-    record, file = run.record, run.path / "agent.zip"
-    every, checkpoints = record["checkpoint_every"], None
-    if every is not None:
-        checkpoints = Checkpoints(run.path / "checkpoints", every=every, resume=resume, portable=file)
-        if resume and checkpoints.find():
-            replay = None  # it is in the checkpoint
-    learner.progress_bar = progress_bar
+    every = run.record["checkpoint_every"]
+    if every is None:
+        return None
+    checkpoints = Checkpoints(run.path / "checkpoints", every=every, resume=resume, portable=run.path / _AGENT)
+    if resume:
+        checkpoints.reopen()  # a run that was stopped after its last step is not finished
+    return checkpoints
+
+
+def _learn(learner: Agent, run: RunDirectory, replay: Replay | None, shown: Shown, *, resume: bool) -> float:
+    """Lets the agent learn, with checkpoints where the run has any; returns the seconds."""
+    learner.progress_bar = shown.bar
     return learn(
         learner,
-        record["steps"],
+        run.record["steps"],
         run,
-        lambda: learner.save(file),
-        log_interval=max(1, record["steps"] // LOG_LINES),
-        to_screen=to_screen,
-        progress_bar=progress_bar,
+        lambda: _save(learner, run),
+        log_interval=max(1, run.record["steps"] // LOG_LINES),
+        to_screen=shown.log,
+        progress_bar=shown.bar,
         trackers=_track(run),
         offline=None if replay is None else lambda: learner.learn_offline(replay),
-        checkpoints=checkpoints,
+        announce=resume and shown.bar,
+        checkpoints=_checkpoints(run, resume=resume),
     )
+
+
+def _save(learner: Agent, run: RunDirectory) -> None:
+    """Saves the agent; a replay that is too large for the memory is left to the checkpoints."""
+    from zoo_core.replay.storage import MEMORY_LIMIT
+
+    size = learner.replay_bytes(
+        learner.observation_space,
+        learner.action_space,
+        learner.config,
+        num_envs=learner.env.num_envs,
+        total_timesteps=learner.num_timesteps,
+    )
+    learner.save(run.path / _AGENT, exclude=learner.recordings if size > MEMORY_LIMIT else None)
 
 
 def _track(run: RunDirectory) -> list[Tracker]:

@@ -18,6 +18,8 @@ from zoo_core.errors import ConfigError
 
 _WORDS = {"true": True, "false": False, "none": None, "null": None, "inf": math.inf, "-inf": -math.inf}
 
+_MAX_SHOWN = 80  # characters of a value in a message
+
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     """Parses `["model=ensemble", "model.hidden=200"]` into a mapping; the last setting of a key counts.
@@ -118,4 +120,5 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _shown(values: Mapping[str, Any], name: str) -> str:
-    return repr(values[name]) if name in values else "not set"
+    text = repr(values[name]) if name in values else "not set"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"

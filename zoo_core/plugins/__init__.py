@@ -15,7 +15,7 @@ def zoo_register(registry: Registry) -> None:
 """
 
 from zoo_core.plugins.environments import env_failures, env_namespaces, import_env_namespace, make_env
-from zoo_core.plugins.factories import check_spaces, make_agent, make_model, make_planner
+from zoo_core.plugins.factories import check_spaces, make_agent, make_config, make_model, make_planner
 from zoo_core.plugins.loading import (
     ZOO_API,
     LoadedPlugins,
@@ -70,6 +70,7 @@ __all__ = [
     "load_object",
     "load_plugins",
     "make_agent",
+    "make_config",
     "make_env",
     "make_model",
     "make_planner",

@@ -36,7 +36,7 @@ def make_agent(id: str, env: Any, config: Any = None, *, preset: str | None = No
         UnsupportedSpaceError: The agent does not take the spaces of the environment.
     """
     spec = agent_spec(id)
-    built = _build_config(spec, config, preset)
+    built = make_config(spec, config, preset)
     if isinstance(env, str):
         env = make_env(env)
     check_spaces(spec, *(getattr(env, f"{what}_space", None) for what in ("observation", "action")))
@@ -69,7 +69,7 @@ def make_model(
         UnknownNameError, PluginLoadError, ConfigError, UnsupportedSpaceError: As `make_agent`.
     """
     spec = model_spec(id)
-    built = _build_config(spec, config, preset)
+    built = make_config(spec, config, preset)
     check_spaces(spec, observation_space, action_space)
     model: WorldModel = load_object(spec.entry_point)(observation_space, action_space, built, seed=seed)
     from zoo_core.world_model import resolve_device  # torch is imported by now, and not before
@@ -90,7 +90,7 @@ def make_planner(id: str, config: Any = None, *, preset: str | None = None, **kw
         UnknownNameError, PluginLoadError, ConfigError: As `make_agent`.
     """
     spec = planner_spec(id)
-    planner: Planner = load_object(spec.entry_point)(_build_config(spec, config, preset), **kwargs)
+    planner: Planner = load_object(spec.entry_point)(make_config(spec, config, preset), **kwargs)
     return planner
 
 
@@ -111,7 +111,12 @@ def check_spaces(spec: ComponentSpec, observation_space: Any, action_space: Any)
         )
 
 
-def _build_config(spec: ComponentSpec, config: Any, preset: str | None) -> Any:
+def make_config(spec: ComponentSpec, config: Any = None, preset: str | None = None) -> Any:
+    """Makes the config of a registered component; None if it has no options.
+
+    Raises:
+        ConfigError: A setting is unknown, of the wrong type or out of range, or there are no options.
+    """
     owner = f"{spec.kind} {spec.id!r}"
     if spec.config is not None:
         return build_config(load_object(spec.config), config, preset=preset, owner=owner)

@@ -28,7 +28,7 @@ from zoo_core.replay.streams import Streams, columns_of, leaf_spaces, leaves
 if TYPE_CHECKING:
     from minari import MinariDataset
 
-    from zoo_core.checkpoint import Segment
+    from zoo_core.recording import Segment
 
 _EMPTY = "the replay is empty: add steps, or make one with Replay.collect(env, steps=...)"
 

@@ -90,7 +90,7 @@ class Columns:
             raise ZooError(
                 f"no room for {row_bytes(self.kinds) * num_rows / 2**30:.1f} GiB of replay in "
                 f"{self.directory or tempfile.gettempdir()}: {error.strerror}; free some, give the replay a capacity, "
-                "or name a directory on a larger disk"
+                "or name a directory on a larger disk (TMPDIR does so for every command)"
             ) from error
         return arrays
 

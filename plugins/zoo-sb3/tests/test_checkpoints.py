@@ -163,7 +163,26 @@ def test_the_buffer_is_saved_if_it_is_asked_for(tmp_path):
         assert loaded.learner.algorithm.replay_buffer.size() == size
 
 
-def test_the_size_of_the_buffer_is_known_before_it_fills():
-    agent = zoo_core.make_agent("sac", "Pendulum-v1", {"sac": {**SMALL, "buffer_size": 1_000}}, seed=0)
-    assert agent.replay_bytes(10) == 1_000 * 4 * (3 + 3 + 1 + 1 + 1 + 1)
-    assert zoo_core.make_agent("ppo", "Pendulum-v1", seed=0).replay_bytes(10) == 0
+@pytest.mark.parametrize(
+    ("agent_class", "env", "arguments"),
+    [
+        (SACAgent, "Pendulum-v1", {"buffer_size": 1_000}),
+        (TD3Agent, "Pendulum-v1", {"optimize_memory_usage": True, "replay_buffer_kwargs": NO_TIMEOUTS}),
+        (DQNAgent, "CartPole-v1", {"buffer_size": 101}),
+        (DQNAgent, "Taxi-v4", {}),
+    ],
+)
+def test_the_size_of_the_buffer_is_known_before_it_is_made(agent_class, env, arguments):
+    config = {agent_class.algorithm: {**SMALL, **arguments}}
+    agent = agent_class(as_vec_env(env, num_envs=2), config, seed=0)
+    buffer = agent.learner.algorithm.replay_buffer
+    arrays = {**vars(buffer)}.values()
+    made = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray) and array.size)
+    spaces = agent.observation_space, agent.action_space
+    assert agent_class.replay_bytes(*spaces, agent.config, num_envs=2, total_timesteps=10) == made
+
+
+def test_an_algorithm_without_a_replay_needs_no_room_for_one():
+    agent = zoo_core.make_agent("ppo", "Pendulum-v1", seed=0)
+    spaces = agent.observation_space, agent.action_space
+    assert agent.replay_bytes(*spaces, agent.config, num_envs=1, total_timesteps=10) == 0

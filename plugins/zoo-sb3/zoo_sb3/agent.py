@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from zoo_core.agent import Agent
-from zoo_core.checkpoint import Recording
+from zoo_core.recording import Recording
+from zoo_core.sb3_arguments import find_algorithm
 from zoo_core.seeding import stream_seed
+from zoo_sb3.buffer import buffer_bytes
 from zoo_sb3.config import A2CConfig, DDPGConfig, DQNConfig, PPOConfig, SACConfig, TD3Config
 from zoo_sb3.learner import Acting, Learner
 
@@ -70,9 +72,11 @@ class SB3Agent(Agent):
         self.learner.load_checkpoint(state["learner"])
         self._acting.load_checkpoint(state["acting"])
 
-    def replay_bytes(self, total_timesteps: int) -> int:
-        """Returns the size of SB3's replay buffer, whose memory is taken as it fills."""
-        return sum(recording.nbytes for recording in self.learner.recordings.values())
+    @classmethod
+    def replay_bytes(cls, observation_space: Any, action_space: Any, config: Any, *, num_envs: int, **_: int) -> int:
+        """Returns the size of SB3's replay buffer, which is made whole; 0 where the algorithm has none."""
+        arguments = getattr(config, cls.algorithm)
+        return buffer_bytes(find_algorithm(cls.algorithm), arguments, observation_space, action_space, num_envs)
 
     @property
     def recordings(self) -> dict[str, Recording]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import optree
 import torch
+from gymnasium import Space
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import DictReplayBuffer, NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
-from zoo_core.checkpoint import Segment
+from zoo_core import spaces
 from zoo_core.errors import CheckpointError
+from zoo_core.recording import Segment
 
+_BYTES_OF_FLAGS = 12  # of a row: reward, done and timeout
 _KNOWN = (ReplayBuffer, DictReplayBuffer, NStepReplayBuffer, HerReplayBuffer)
 _ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts", "ep_start", "ep_length")
 
@@ -29,11 +35,6 @@ class BufferRecording:
     def __init__(self, buffer: ReplayBuffer | DictReplayBuffer, num_adds: Callable[[], int]) -> None:
         self._buffer: Any = buffer
         self._num_adds = num_adds
-
-    @property
-    def nbytes(self) -> int:
-        """Size of the whole buffer in bytes."""
-        return sum(array.nbytes for array in self._arrays().values())
 
     def cut(self) -> None:
         """Marks the last row as truncated where its episode goes on: no n-step return runs into the next episode."""
@@ -133,3 +134,21 @@ class HindsightRecording(BufferRecording):
 def recording_of(buffer: ReplayBuffer | DictReplayBuffer, num_adds: Callable[[], int]) -> BufferRecording:
     """Returns the recording that fits a buffer; arguments as of `BufferRecording`."""
     return (HindsightRecording if isinstance(buffer, HerReplayBuffer) else BufferRecording)(buffer, num_adds)
+
+
+def buffer_bytes(
+    algorithm: type[BaseAlgorithm],
+    arguments: Mapping[str, Any],
+    observation_space: Space[Any],
+    action_space: Space[Any],
+    num_envs: int,
+) -> int:
+    """Returns the size of the replay buffer that an algorithm makes; 0 where it has none."""
+    parameters = inspect.signature(algorithm).parameters
+    if "buffer_size" not in parameters:
+        return 0
+    size = int(arguments.get("buffer_size", parameters["buffer_size"].default))
+    obs, action = (sum(leaf.nbytes for leaf in optree.tree_leaves(spaces.zeros(space, 1)))
+                   for space in (observation_space, action_space))  # fmt: skip
+    copies = 1 if arguments.get("optimize_memory_usage") else 2  # of an observation
+    return int(max(size // num_envs, 1) * num_envs * (copies * obs + action + _BYTES_OF_FLAGS))

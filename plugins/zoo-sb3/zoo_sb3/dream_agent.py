@@ -19,11 +19,11 @@ from zoo_core import spaces
 from zoo_core.acting import Collector, RandomPolicy, SpacesOnly
 from zoo_core.agent import Agent
 from zoo_core.archive import add_prefix, with_prefix
-from zoo_core.checkpoint import Recording
 from zoo_core.dream import DreamVecEnv
 from zoo_core.dream.latent import LatentPolicy, latent_space
 from zoo_core.plugins import make_model
 from zoo_core.progress import Progress
+from zoo_core.recording import Recording
 from zoo_core.replay import Replay
 from zoo_core.seeding import numpy_rng, stream_seed
 from zoo_core.world_model import State, WorldModel, stream
@@ -102,11 +102,12 @@ class DreamAgent(Agent):
         self.round += 1
         return metrics
 
-    def replay_bytes(self, total_timesteps: int) -> int:
+    @classmethod
+    def replay_bytes(
+        cls, observation_space: Any, action_space: Any, config: Any, *, num_envs: int, total_timesteps: int
+    ) -> int:
         """Returns what all real steps take; past a limit, the replay moves them to temporary files."""
-        return Replay.bytes_needed(
-            self.observation_space, self.action_space, len(self.replay) + total_timesteps, self.env.num_envs
-        )
+        return Replay.bytes_needed(observation_space, action_space, total_timesteps, num_envs)
 
     def _collect(self) -> dict[str, float]:
         """Acts in the real environment: at random in the first round, then with the policy."""
