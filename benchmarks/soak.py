@@ -73,7 +73,10 @@ def train(case: Case, directory: Path) -> None:
 
     torch.set_num_threads(1)
     agent = zoo_core.make_agent(case.agent, case.env, case.config, seed=0, device="cpu")
-    agent.learn(case.steps, checkpoints=Checkpoints(directory / "checkpoints", every=case.every, resume=True))
+    portable = directory / "portable.zip"
+    checkpoints = Checkpoints(directory / "checkpoints", every=case.every, resume=True, portable=portable)
+    checkpoints.reopen()  # where it was killed between its end and the file of the agent
+    agent.learn(case.steps, checkpoints=checkpoints)
     agent.save(directory / "agent.zip")
 
 

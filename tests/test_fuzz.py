@@ -7,8 +7,10 @@ import json
 import os
 import pickle
 import re
+import shutil
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 import zoo_core
 from benchmarks.fuzz import __main__ as command, trial as trial_module
-from benchmarks.fuzz.corpus import write_corpus
+from benchmarks.fuzz.corpus import read_corpus, resume, write_corpus
 from benchmarks.fuzz.mutations import _NONSENSE, MARKER, PICKLE, _name, _place, mutate
 from benchmarks.fuzz.pool import fuzz
 from benchmarks.fuzz.trial import Trial
@@ -26,6 +28,12 @@ from zoo_core.cli import main
 from zoo_core.errors import CheckpointError, ConfigError, UnknownNameError, ZooError
 from zoo_core.restoring import restoring
 
+REPLAYS = {"sac": "replay_buffer", "dream-sac": "replay"}
+RUN_FILES = tuple(
+    f"{run}/{file}"
+    for run, replay in REPLAYS.items()
+    for file in ("checkpoint-000002", f"segment-{replay}-000001", f"segment-{replay}-000002")
+)
 NAMES = ("agent-random", "agent-ppo", "agent-sac", "agent-dream-sac", "model-mlp", "model-ensemble")
 
 
@@ -48,12 +56,25 @@ def contents(corpus, name):
     return archive.read_archive(corpus / f"{name}.zip")
 
 
-def load(name, header, tensors):
-    """Writes and loads what may make no sense, as text: `write_archive` is given no chance to object."""
-    with zipfile.ZipFile("odd.zip", "w") as zipped:
+def write(path, header, tensors):
+    """Writes a file as text: `write_archive` is given no chance to object."""
+    with zipfile.ZipFile(path, "w") as zipped:
         zipped.writestr("zoo.json", json.dumps(header))
         with zipped.open("tensors.safetensors", "w") as member:
             member.write(archive.safetensors.torch.save({k: v.clone() for k, v in tensors.items()}))
+
+
+def go_on(corpus, name, header, tensors):
+    """Goes on with a run, one file of which may make no sense."""
+    run, _, file = name.partition("/")
+    shutil.copytree(corpus / run, run, dirs_exist_ok=True)
+    write(f"{run}/{file}.zip", header, tensors)
+    return resume(Path(run))
+
+
+def load(name, header, tensors):
+    """Writes and loads what may make no sense."""
+    write("odd.zip", header, tensors)
     return zoo_core.load("odd.zip") if name.startswith("agent") else zoo_core.load_model("odd.zip")
 
 
@@ -73,29 +94,57 @@ def changed(header, path, value):
 # -- at random ---------------------------------------------------------------------------------------------------------
 
 
-def test_two_hundred_mutants_do_what_files_may_do(corpus):
-    found = fuzz(corpus, 200, seed=7, jobs=1)
+def test_three_hundred_mutants_do_what_files_may_do(corpus):
+    found = fuzz(corpus, 300, seed=7, jobs=1)
     assert not found.offences, found.offences[0]
-    assert sum(found.outcomes.values()) == 200
+    assert sum(found.outcomes.values()) == 300
     assert {end for _, end in found.outcomes} >= {"loaded", "CheckpointError", "UnknownNameError", "ConfigError"}
 
 
-@pytest.mark.parametrize("name", ["agent-ppo", "agent-dream-sac", "model-ensemble"])
-@given(data=st.data())
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_json_in_any_place_loads_or_is_refused(corpus, name, data):
-    header, tensors = contents(corpus, name)
-    leaves = st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False) | st.text(max_size=5)
-    values = st.recursive(
-        leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
-    )
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+ANY_PLACE = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def put_anything(header, data):
+    """Sets a random place in a description to a random value."""
     part, key = header, data.draw(st.sampled_from(sorted(header)))
     while isinstance(part[key], dict | list) and part[key] and data.draw(st.booleans()):
         part = part[key]
         key = data.draw(st.sampled_from(sorted(part) if isinstance(part, dict) else range(len(part))))
-    part[key] = data.draw(values)
+    part[key] = data.draw(ANY_JSON)
+
+
+@pytest.mark.parametrize("name", ["agent-ppo", "agent-dream-sac", "model-ensemble"])
+@given(data=st.data())
+@ANY_PLACE
+def test_any_json_in_any_place_loads_or_is_refused(corpus, name, data):
+    header, tensors = contents(corpus, name)
+    put_anything(header, data)
     with contextlib.suppress(ZooError):
         load(name, header, tensors)
+
+
+@pytest.mark.filterwarnings("ignore:the last bits may come out otherwise")
+@pytest.mark.parametrize("name", RUN_FILES)
+@given(data=st.data())
+@ANY_PLACE
+def test_any_json_in_any_place_of_a_run_is_gone_on_from_or_refused(corpus, name, data):
+    header, tensors = contents(corpus, name)
+    put_anything(header, data)
+    with contextlib.suppress(ZooError):
+        go_on(corpus, name, header, tensors)
+
+
+@pytest.mark.parametrize(("name", "num_timesteps"), [("sac", 100), ("dream-sac", 16)])
+def test_a_run_of_the_corpus_goes_on_where_nothing_is_damaged(corpus, name, num_timesteps):
+    assert resume(corpus / name).num_timesteps == num_timesteps
+
+
+def test_the_corpus_holds_one_checkpoint_and_the_segments_of_each_run(corpus):
+    assert {name for name in read_corpus(corpus) if "/" in name} == set(RUN_FILES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -155,6 +204,32 @@ def test_absurd_contents_are_refused_in_a_line_that_names_the_file(corpus, name,
         load(name, changed(header, path, value), tensors)
     assert "odd.zip" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+REFUSED_RUNS = [
+    ("sac/checkpoint-000002", "run", ["x"], "cannot go on with other options: "),
+    ("sac/checkpoint-000002", "progress", ..., "KeyError: 'progress'"),
+    ("sac/checkpoint-000002", "progress.goal", "many", "ValueError: invalid literal for int()"),
+    ("sac/checkpoint-000002", "progress.episodes", 3, "TypeError: 'int' object is not iterable"),
+    ("sac/checkpoint-000002", "index", None, "TypeError"),
+    ("sac/checkpoint-000002", "rest", {"tensor": "none"}, "the file has no tensor 'none'"),
+    ("sac/checkpoint-000002", "recordings.replay_buffer.segments", [7], "segment-replay_buffer-000007"),
+    ("sac/checkpoint-000002", "recordings.replay_buffer.segments", ["9" * 300], "segment-replay_buffer-999"),
+    ("sac/segment-replay_buffer-000002", "kind", "agent", "holds a file of kind 'agent', expected 'segment'"),
+    ("sac/segment-replay_buffer-000002", "segment", 3, "TypeError"),
+    ("dream-sac/checkpoint-000002", "world_model", ..., "KeyError: 'world_model'"),
+    ("dream-sac/checkpoint-000002", "recordings", [], "TypeError"),
+    ("dream-sac/segment-replay-000001", "segment.num_steps", 10**30, "dream-sac"),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "value", "message"), REFUSED_RUNS)
+def test_absurd_contents_of_a_run_are_refused_in_a_line(corpus, name, path, value, message):
+    header, tensors = contents(corpus, name)
+    with pytest.raises(CheckpointError, match=re.escape(message)) as caught:
+        go_on(corpus, name, changed(header, path, value), tensors)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 2_000
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from zoo_core.rundir import RunDirectory
 ENV = "CartPole-v1"
 SMALL = {"hidden": 4, "num_layers": 1, "max_epochs": 1}
 RESULT = {"episodes": 20, "seed": 10_000, "mean": 487.256, "std": 3.5, "min": 480.0, "max": 500.0}
-GAP = {"steps_ahead": 5, "error_over_copy_last": 0.123456, "verdict": "the dream is | close\nto reality"}
+GAP = {"steps_ahead": 5, "error_over_best_baseline": 0.123456, "verdict": "the dream is | close\nto reality"}
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_the_reality_gap_is_shown_once_it_was_measured(run):
     write_card(run)
     (run / "gap.json").write_text(json.dumps({"summary": GAP}))
     text = write_card(run).read_text()
-    assert "| steps ahead | 5 |\n| error over copy last | 0.1235 |\n" in text
+    assert "| steps ahead | 5 |\n| error over best baseline | 0.1235 |\n" in text
     assert "| verdict | the dream is \\| close to reality |" in text
     assert "Not measured" not in text
 

@@ -23,10 +23,11 @@ FEWER = {  # in the README: in this test
     "num_envs=256": "num_envs=16",
     "DreamVecEnv(model, 64), 10_000)": "DreamVecEnv(model, 64, horizon=4), 256)",
     "n_steps=32, batch_size=512": "n_steps=4, batch_size=64",
-    ".learn(200_000)": ".learn(64)",
-    '"Pendulum-v1", seed=0).learn(1_000)': (
-        '"Pendulum-v1", {"dream_steps": 64, "model.hidden": 8, "model.max_epochs": 2}, seed=0).learn(50)'
+    ".learn(300_000)": ".learn(64)",
+    '"dream-sac", "Pendulum-v1", seed=0)': (
+        '"dream-sac", "Pendulum-v1", {"dream_steps": 64, "model.hidden": 8, "model.max_epochs": 2}, seed=0)'
     ),
+    "learn(1_000, progress_bar=True)": "learn(50)",
     "--seed 0 --out runs/X": f"--seed 0 --out runs/X --timesteps 40 --set model.max_epochs=2 {QUICK_DREAMS}",
     "--episodes 20": "--episodes 1",
     "zoo gap runs/X": "zoo gap runs/X --episodes 2 --horizon 5",
@@ -55,6 +56,7 @@ def test_every_number_that_these_tests_make_smaller_is_in_the_readme(said):
     assert said in README
 
 
+@pytest.mark.filterwarnings("ignore:Evaluation environment is not wrapped with a ``Monitor``")
 def test_the_first_snippet_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = run(with_fewer_steps(blocks("python")[0]))

@@ -51,6 +51,8 @@ _DTYPES = {
     torch.bool: "BOOL",
 }
 
+_READERS = {"agent": "zoo_core.load", "world_model": "zoo_core.load_model", "checkpoint": "zoo train --resume"}
+
 
 def write_archive(
     path: str | Path, header: dict[str, Any], tensors: dict[str, Tensor], *, readme: str | None = None
@@ -131,7 +133,9 @@ def _read(path: str | Path, kind: str | None, *, whole: bool) -> tuple[dict[str,
             f"{path} has format {header['format']!r:.20}, this version reads {FORMAT}: upgrade zoo-core to read it"
         )
     if kind is not None and header.get("kind") != kind:
-        raise CheckpointError(f"{path} holds a file of kind {header.get('kind')!r:.40}, expected {kind!r}")
+        held = header.get("kind")
+        hint = f": {_READERS[held]} reads it" if held in _READERS else ""
+        raise CheckpointError(f"{path} holds a file of kind {held!r:.40}, expected {kind!r}{hint}")
     return header, tensors
 
 
@@ -271,7 +275,7 @@ def find_archive(path: str | Path) -> Path:
     if hub.is_reference(path):
         return hub.download(path)
     path = Path(path)
-    candidates = [path, archive_path(path), path / "agent.zip"]
+    candidates = list(dict.fromkeys([path, archive_path(path), path / "agent.zip"]))
     for candidate in candidates:
         if candidate.is_file():
             return candidate

@@ -152,8 +152,8 @@ class Checkpoints:
                     for name, recording in agent.recordings.items():
                         recording.restore(self._read_segments(name, header["recordings"][name]))
                     self._load(agent, header, tensors)
-            except _OtherRun:
-                raise
+            except _OtherRun as error:
+                raise CheckpointError(str(error)) from None
             except (CheckpointError, FileNotFoundError) as error:
                 damaged.append(str(error))
                 continue
@@ -261,7 +261,10 @@ class Checkpoints:
 
     def _check_same_run(self, before: Any, now: dict[str, Any]) -> None:
         if changed := differences(_as_dict(before), now):
-            raise _OtherRun(f"the run in {self.directory} cannot go on with other options: {'; '.join(changed)}")
+            raise _OtherRun(
+                f"the run in {self.directory} cannot go on with other options: {'; '.join(changed)}; for more steps, let "
+                "it end and go on from the agent that it saves"
+            )
 
     def _oldest_needed(self) -> int:
         return min((entries[0][0] for entries in self._segments.values() if entries), default=self._index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +49,7 @@ class RunDirectory:
             out: The directory instead; it must be new or empty.
 
         Raises:
-            ZooError: `out` is in use: a run is never overwritten.
+            ZooError: `out` is not empty: a run is never overwritten.
         """
         path = _make_numbered(name) if out is None else _make_given(Path(out))
         run = cls(path, {"format": FORMAT, **_circumstances(), **record})
@@ -103,6 +104,10 @@ class RunDirectory:
         finally:
             lock.release()
 
+    def discard(self) -> None:
+        """Removes the directory of a run that could not begin."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
     def update(self, **entries: Any) -> None:
         """Changes entries of the record, in the file too."""
         self.record.update(entries)
@@ -148,7 +153,7 @@ def _make_numbered(name: str) -> Path:
 
 def _make_given(path: Path) -> Path:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ZooError(f"{path} is in use, and a run is never overwritten: name a new or empty directory")
+        raise ZooError(f"{path} is not empty, and a run is never overwritten: name a new or empty directory")
     path.mkdir(parents=True, exist_ok=True)
     return path
 

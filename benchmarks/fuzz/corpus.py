@@ -28,16 +28,14 @@ _AGENTS: dict[str, Any] = {
         "sac": _SAC,
     },
 }
-_RUNS = ("sac", "dream-sac")  # whose checkpoints are mutated
-_RUN_STEPS, _CHECKPOINT_STEPS = 40, 16
+_RUNS = {"sac": (110, 50), "dream-sac": (24, 8)}  # whose checkpoints are mutated: env steps, and those between two
 _MODELS = {"mlp": _NETWORK, "ensemble": {**_NETWORK, "num_members": 2, "num_elites": 2}}
 
 
 def write_corpus(directory: Path) -> None:
     """Writes one file of each agent and model, `agent-ppo.zip` and so on, and a directory of each run.
 
-    That of a run has one checkpoint, in whose place none other can be read, and the two segments of its replay.
-    The bytes are the same every time, but for what a fit reads off the clock.
+    That of a run holds one checkpoint, so that none is read in its place, and the segments of its replay.
     """
     for name, config in _AGENTS.items():
         agent = zoo_core.make_agent(name, ENV_ID, config, seed=0).learn(16)
@@ -56,25 +54,24 @@ def read_corpus(directory: Path) -> dict[str, bytes]:
     return {_name(path, directory): path.read_bytes() for path in sorted(directory.rglob("*.zip"))}
 
 
-def resume(directory: Path) -> None:
+def resume(directory: Path) -> zoo_core.Agent:
     """Makes the agent of a run, named as the directory, and lets it go on from there until all files are read."""
-    agent, checkpoints = _begin_run(directory, resume=True)
+    name = directory.name
+    agent, (steps, every) = zoo_core.make_agent(name, ENV_ID, _AGENTS[name], seed=0), _RUNS[name]
     with contextlib.suppress(_AllIsReadError):
-        agent.learn(_RUN_STEPS, _StopAtTheStart(), checkpoints=checkpoints)
+        agent.learn(steps, _StopAtTheStart(), checkpoints=Checkpoints(directory, every=every, resume=True))
+    return agent
 
 
 def _write_checkpoint(directory: Path) -> None:
-    agent, checkpoints = _begin_run(directory, resume=False)
-    with warnings.catch_warnings(action="ignore"):  # no episode is as short as the steps between these checkpoints
-        agent.learn(_RUN_STEPS, checkpoints=checkpoints)
+    name = directory.name
+    agent, (steps, every) = zoo_core.make_agent(name, ENV_ID, _AGENTS[name], seed=0), _RUNS[name]
+    checkpoints = Checkpoints(directory, every=every)
+    with warnings.catch_warnings(action="ignore"):  # no episode is as short as the steps between two checkpoints
+        agent.learn(steps, checkpoints=checkpoints)
     checkpoints.reopen()
     for older in checkpoints.find()[1:]:
         older.unlink()
-
-
-def _begin_run(directory: Path, *, resume: bool) -> tuple[zoo_core.Agent, Checkpoints]:
-    agent = zoo_core.make_agent(directory.name, ENV_ID, _AGENTS[directory.name], seed=0)
-    return agent, Checkpoints(directory, every=_CHECKPOINT_STEPS, resume=resume)
 
 
 class _AllIsReadError(Exception):

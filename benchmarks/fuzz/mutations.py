@@ -310,6 +310,7 @@ _FOREIGN: list[Callable[[Mapping[str, bytes], bytes, Rng], bytes]] = [
 _TOKENS = {
     "@nan": "NaN", "@inf": "-Infinity", "@huge": "9" * 5_000, "@exponent": "1e999", "@double": '{"a": 1, "a": 2}',
     "@deep": "[" * 100_000 + "]" * 100_000, "@deeper": '{"dict": [[0,' * 300 + "0" + "]]}" * 300,
+    "@nested": '{"a": ' * 900 + "0" + "}" * 900, "@nested lists": "[" * 900 + "]" * 900,
 }  # fmt: skip
 _WRONG: list[Any] = [
     None, True, False, -1, 0, 1, 3, 0.5, -1e308, 2**31, 2**53, 2**63, 2**70, 10**12, 10**18, 10**30, "", "x", "\0",

@@ -128,7 +128,7 @@ class Trial:
                 raise _Unbearable(f"a message of {len(str(error))} characters: {str(error)[:200]}") from error
             if not str(error).strip():
                 raise _Unbearable("an error that says nothing") from error
-            return type(error).__name__
+            return next(each.__name__ for each in type(error).__mro__ if not each.__name__.startswith("_"))
         except _Unbearable:
             raise
         except BaseException as error:

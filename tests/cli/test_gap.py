@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from PIL import Image
 
 import zoo_core
 from zoo_core.plugins import load_plugins
+from zoo_core.reality_gap import gap
 from zoo_core.testing.fakes import KalmanModel
+from zoo_core.video import dream_and_reality
 
 from .conftest import fitted, install
 
@@ -82,23 +85,109 @@ def test_it_prints_what_the_function_returns(zoo, model):
 def test_a_run_is_measured_with_its_agent_in_its_environment(zoo, run):
     shown = zoo(f"gap {run} {SMALL}")
     assert shown.code == 0, shown.err
-    assert "KalmanModel against Pendulum-v1, policy Learner" in shown.out
-    written = json.loads((run / "gap.json").read_text())
-    assert written["summary"]["verdict"] in shown.out
-    assert "k = 10; " in written["summary"]["verdict"]
-    heavy = zoo(f"gap {run} {SMALL} --env-kwargs g=15.0 --json").json()
-    assert heavy["returns"]["real"] != written["returns"]["real"]
+    assert 'KalmanModel against Pendulum-v1 with {"g": 5.0}, policy Learner' in shown.out
+    light, heavy = (zoo(f"gap {run} {SMALL} {more} --json").json() for more in ("", "--env-kwargs g=15.0"))
+    assert (light["env_kwargs"], heavy["env_kwargs"]) == ({"g": 5.0}, {"g": 15.0})
+    assert heavy["returns"]["real"] != light["returns"]["real"]
 
 
 def test_the_figures_of_the_run_itself_are_kept_and_on_its_card(zoo, run):
-    shown = zoo(f"gap {run} {SMALL}")
-    kept = (run / "gap.json").read_text()
-    figure = json.loads(kept)["summary"]["reward_rmse"]
-    assert f"{figure:.4g}" in (run / "README.md").read_text()
+    shown = zoo(f"gap {run} --episodes 21")
     assert shown.out.endswith(f"report in {run}/gap.json\n")
-    for other in ("--policy random", "--env Pendulum-v1", "--env-kwargs g=15.0"):
-        assert "report in" not in zoo(f"gap {run} {SMALL} {other}").out
-    assert (run / "gap.json").read_text() == kept
+    written = json.loads((run / "gap.json").read_text())
+    assert written["summary"]["verdict"] in shown.out
+    card = (run / "README.md").read_text()
+    for name in ("error_over_best_baseline", "standard_error_of_that"):
+        assert f"| {name.replace('_', ' ')} | {written['summary'][name]:.4g} |" in card
+    assert "| policy | Learner |\n| episodes | 21 |" in card
+
+
+@pytest.fixture
+def instant(monkeypatch):
+    """Measures two short episodes, whatever was asked for, and notes that."""
+    asked = []
+
+    def measure(*args, **settings):
+        asked.append(settings)
+        return gap(*args, **{**settings, "episodes": 2, "horizon": 3})
+
+    monkeypatch.setattr("zoo_core.reality_gap.gap", measure)
+    return asked
+
+
+def test_only_figures_of_the_usual_settings_are_kept(zoo, run, instant):
+    for other in (
+        "--policy random",
+        "--env Pendulum-v1",
+        "--env-kwargs g=15.0",
+        "--episodes 19",
+        "--horizon 201",
+        "--temperature 0.5",
+        "--stochastic",
+    ):
+        assert zoo(f"gap {run} {other}").code == 0
+        assert not (run / "gap.json").exists(), other
+    zoo(f"gap {run} --seed 3")
+    assert (run / "gap.json").exists()
+
+
+def test_usual_settings_are_those_of_the_function(zoo, model, instant):
+    zoo("gap model")
+    [asked] = instant
+    assert asked.pop("env_kwargs") == {}
+    assert asked == {name: inspect.signature(gap).parameters[name].default for name in asked}
+
+
+def test_what_is_asked_for_is_measured(zoo, model, instant):
+    zoo("gap model --episodes 3 --horizon 4 --seed 5 --temperature 0.5 --stochastic --env-kwargs g=3.0")
+    assert instant == [
+        {
+            "episodes": 3,
+            "horizon": 4,
+            "seed": 5,
+            "temperature": 0.5,
+            "deterministic": False,
+            "env_kwargs": {"g": 3.0},
+        }
+    ]
+
+
+@pytest.mark.parametrize("observation", ["decoded", "latent"])
+def test_an_agent_that_learned_in_dreams_is_measured_and_filmed(zoo, lab, observation, monkeypatch):
+    settings = "model_config.hidden=8 model_config.num_layers=1 model_config.max_epochs=1 initial_steps=40"
+    settings += f" dream_steps=64 num_dreams=4 horizon=10 ppo.n_steps=16 ppo.batch_size=16 observation={observation}"
+    words = " ".join(f"--set {each}" for each in settings.split())
+    trained = zoo(f"train dream-ppo --env Pendulum-v1 --steps 40 --eval-episodes 0 --quiet {words}")
+    assert trained.code == 0, trained.err
+    filmed = []
+
+    def film(*args, **kwargs):
+        filmed.append(kwargs)
+        return dream_and_reality(*args, **kwargs)
+
+    monkeypatch.setattr("zoo_core.video.dream_and_reality", film)
+    run = "runs/dream-ppo-Pendulum-v1-0-1"
+    shown = zoo(f"gap {run} {SMALL} --seed 4 --temperature 0.5 --video x.gif --png x.png --json")
+    assert shown.code == 0, shown.err
+    report = shown.json()
+    assert (report["policy"], report["observation"]) == ("DreamPPOAgent", observation)
+    assert Path("x.gif").exists()
+    assert Path("x.png").exists()
+    [kwargs] = filmed
+    expected = {"steps": 12, "seed": 4, "env_kwargs": {}, "observation": observation, "temperature": 0.5}
+    assert kwargs == expected
+
+
+def test_the_film_shows_the_first_episode_of_the_report(zoo, run, monkeypatch):
+    class Swing:
+        def predict(self, observation, state=None, episode_start=None, deterministic=False):
+            return np.clip(observation[:, 2:], -2, 2), state
+
+    labels = []
+    monkeypatch.setattr("zoo_core.cli.gap.open_policy", lambda *_: Swing())
+    monkeypatch.setattr("zoo_core.video.side_by_side_gif", lambda *args, **_: labels.append(args[3]))
+    report = zoo(f"gap {run} {SMALL} --policy swing --video x.gif --json").json()
+    assert labels[0][1] == f"reality {report['returns']['real'][0]:.1f}"
 
 
 def test_somebody_else_may_act(zoo, run, model):
@@ -134,7 +223,8 @@ MISTAKES = {
     "gap model --png a.jpg": "--png writes a PNG: name a file that ends in .png, got 'a.jpg'",
     "gap model --video a.avi": "--video writes a GIF: name a file that ends in .gif, got 'a.avi'",
     "gap model --policy modle": "no run or saved file at modle: did you mean 'model'?",
-    "gap model --policy model": "model.zip holds a file of kind 'world_model', expected 'agent'",
+    "gap model --policy model": "model.zip holds a file of kind 'world_model', expected 'agent': "
+    "zoo_core.load_model reads it",
     "gap model --env Pendulun-v1": "unknown environment 'Pendulun-v1': did you mean 'Pendulum-v1'?",
     "gap model --env MountainCarContinuous-v0": "observation space of MountainCarContinuous-v0 is "
     "Box([-1.2 -0.07], [0.6 0.07], (2,), float32), "

@@ -55,7 +55,7 @@ def test_a_place_in_use_is_refused(out):
     Path("file").touch()
     Path("full").mkdir()
     Path("full/x").touch()
-    with pytest.raises(ZooError, match="is in use, and a run is never overwritten"):
+    with pytest.raises(ZooError, match="is not empty, and a run is never overwritten"):
         RunDirectory.create("a", {}, out=out)
 
 

@@ -88,7 +88,7 @@ def test_a_directory_in_use_is_never_overwritten(zoo):
     Path("mine/notes.txt").write_text("precious")
     shown = zoo(f"{TRAIN} --out mine")
     assert shown.code == 2
-    assert shown.err == "error: mine is in use, and a run is never overwritten: name a new or empty directory\n"
+    assert shown.err == "error: mine is not empty, and a run is never overwritten: name a new or empty directory\n"
     assert [path.name for path in Path("mine").iterdir()] == ["notes.txt"]
 
 

@@ -1,5 +1,6 @@
 """Predictions k steps ahead, against numbers counted by hand and a loop over single starts."""
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -7,8 +8,9 @@ import torch
 import zoo_core
 from zoo_core import seeding, spaces
 from zoo_core.acting import as_vec_env
+from zoo_core.reality_gap.calibration import NUM_SAMPLES, sample_steps
 from zoo_core.reality_gap.episodes import Episodes, collect_episodes, filter_episodes
-from zoo_core.reality_gap.open_loop import latent_drift, open_loop, step_counts
+from zoo_core.reality_gap.open_loop import compare, latent_drift, open_loop, step_counts
 from zoo_core.reality_gap.yardstick import Yardstick
 from zoo_core.testing.cases import model_cases
 from zoo_core.testing.fakes import Corridor
@@ -72,7 +74,7 @@ def test_batches_predict_what_single_starts_predict():
     """A loop over starts, filtering and stepping one row at a time, through a recurrent model."""
     model = CASES["mdn-rnn"].model
     env = as_vec_env("CartPole-v1", num_envs=3)
-    real = collect_episodes(balance(), env, model, episodes=3, horizon=30, seed=5, deterministic=True)
+    real = collect_episodes(lambda _: balance(), env, model, episodes=3, horizon=30, seed=5, deterministic=True)
     found = measure(model, real)
     yardstick = Yardstick(model.observation_space, real.all_obs())
     for place, k in enumerate(found.steps):
@@ -85,7 +87,7 @@ def test_batches_predict_what_single_starts_predict():
 def test_features_are_of_beliefs_filtered_up_to_the_final_observation():
     model = CASES["mdn-rnn"].model
     env = as_vec_env("CartPole-v1", num_envs=3)
-    real = collect_episodes(balance(), env, model, episodes=3, horizon=50, seed=5, deterministic=True)
+    real = collect_episodes(lambda _: balance(), env, model, episodes=3, horizon=50, seed=5, deterministic=True)
     filtered = filter_episodes(model, real, rng=RNG)
     assert len(set(real.length)) > 1
     for e, length in enumerate(real.length):
@@ -121,7 +123,9 @@ def single_errors(model, real: Episodes, yardstick, k):
 def test_episodes_end_where_reality_ended_them():
     """CartPole falls at different times; what a VecEnv shows after a reset is no part of an episode."""
     env = as_vec_env("CartPole-v1", num_envs=4)
-    real = collect_episodes(balance(), env, CASES["mdn-rnn"].model, episodes=6, horizon=500, seed=5, deterministic=True)
+    real = collect_episodes(
+        lambda _: balance(), env, CASES["mdn-rnn"].model, episodes=6, horizon=500, seed=5, deterministic=True
+    )
     assert len(set(real.length)) > 1
     assert real.terminated.all()
     single = as_vec_env("CartPole-v1")
@@ -179,6 +183,38 @@ def test_parts_of_a_dict_are_values_and_labels():
     assert (values.mean(), values.std()) == pytest.approx((0, 1), abs=1e-6)
     assert yardstick.labels(real)[:, 0].tolist() == [0, 0, 1]
     assert yardstick.common.tolist() == [0]
+
+
+def test_negative_labels_have_a_commonest():
+    space = gym.spaces.Discrete(4, start=-2)
+    assert Yardstick(space, np.array([-2, -1, -1])).common.tolist() == [-1]
+
+
+def test_frames_are_compared_a_few_at_a_time(monkeypatch):
+    space = Corridor("image").observation_space
+    frames = np.random.default_rng(0).integers(0, 256, (7, 36, 36, 1), dtype=np.uint8)
+
+    def figures():
+        yardstick = Yardstick(space, frames)
+        return compare(yardstick, (frames[::-1], frames), frames)["rms"], yardstick.values(frames)
+
+    whole, values = figures()
+    monkeypatch.setattr("zoo_core.reality_gap.yardstick._MAX_NUMBERS", 3 * 36 * 36)
+    parts, same = figures()
+    assert parts == pytest.approx(whole)
+    np.testing.assert_allclose(same, values, atol=1e-12)
+    assert whole[0] == pytest.approx(np.sqrt(np.square((frames[::-1] - frames.astype(float)) / 255).mean()))
+    assert whole[1] == 0
+
+
+def test_large_beliefs_are_sampled_a_few_at_a_time(monkeypatch):
+    model, real = CountingModel(), ramp(30)
+    filtered = filter_episodes(model, real, rng=RNG)
+    monkeypatch.setattr("zoo_core.reality_gap.calibration._MAX_BYTES", 4 * NUM_SAMPLES * 7)
+    steps = list(sample_steps(model, real, filtered, np.arange(30), 1_000, rng=RNG))
+    assert max(len(rows) for rows, _ in steps) <= 7
+    assert np.concatenate([rows for rows, _ in steps]).tolist() == list(range(30))
+    assert all(len(step.reward) == NUM_SAMPLES * len(rows) for rows, step in steps)
 
 
 def test_what_never_changes_keeps_its_unit():

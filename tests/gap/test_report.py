@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.wrappers import TimeLimit
+from matplotlib.figure import Figure
 from PIL import Image
 
 import zoo_core
+from zoo_core.reality_gap import plot
 from zoo_core.reality_gap.report import GapReport
 from zoo_core.seeding import numpy_rng
 from zoo_core.simulator import SimulatorModel
@@ -51,7 +53,7 @@ def test_a_model_that_does_not_decode_says_so_and_drifts_all_the_same():
     assert "ValueEquivalentModel decodes no observations, so there are no k-step errors of them" in str(report)
     assert report.verdict.startswith("ValueEquivalentModel decodes no observations")
     assert min(report.drift.dreamt) > 0
-    assert report.summary()["error_over_copy_last"].startswith("ValueEquivalentModel decodes no")
+    assert report.summary()["error_over_best_baseline"].startswith("ValueEquivalentModel decodes no")
 
 
 def test_labels_have_no_intervals():
@@ -100,18 +102,33 @@ def test_headlines_are_a_few_numbers():
     report = zoo_core.gap(still(), LineModel(), line(), episodes=20, horizon=30)
     summary = report.summary()
     assert list(summary) == [
+        "policy",
+        "episodes",
         "steps_ahead",
-        "error_over_copy_last",
+        "error_over_best_baseline",
         "reward_rmse",
         "dream_minus_real_return",
+        "standard_error_of_that",
         "coverage_of_90_percent_intervals",
         "verdict",
     ]
     [curve] = report.open_loop.errors
-    assert summary["error_over_copy_last"] == curve.ratio[3] == curve.model[3] / curve.copy_last[3]
+    assert curve.mean[3] < curve.copy_last[3]
+    assert summary["error_over_best_baseline"] == curve.model[3] / curve.mean[3]
+    assert curve.ratio[3] == curve.model[3] / curve.copy_last[3]
+    assert (summary["policy"], summary["episodes"]) == ("Controller", 20)
+    assert summary["standard_error_of_that"] == report.returns.standard_error
     assert summary["steps_ahead"] == report.open_loop.steps[3] == 10
     assert summary["coverage_of_90_percent_intervals"] == report.coverage.observed[8]
     assert report.to_json()["summary"] == summary
+
+
+def test_the_headline_is_of_the_worst_kind_of_parts():
+    report = small(next(case for case in CASES if case.name == "dict"))
+    place = report.open_loop.steps.index(10)
+    ratios = [curve.over_best(place) for curve in report.open_loop.errors]
+    assert len(set(ratios)) == 2
+    assert report.summary()["error_over_best_baseline"] == max(ratios)
 
 
 def test_the_table_shows_every_figure():
@@ -132,6 +149,21 @@ def test_the_picture_has_all_panels(tmp_path):
         pixels = np.asarray(picture.convert("RGB")).astype(int)
     blue = np.abs(pixels - (31, 119, 180)).sum(-1) < 30
     assert all(blue[y : y + 330, x : x + 433].any() for y in (110, 450) for x in (0, 433, 866))
+
+
+def test_lines_are_drawn_under_their_names():
+    report = zoo_core.gap(still(), LineModel(), line(), episodes=5, horizon=30)
+    errors, returns = Figure().subplots(1, 2)
+    plot._draw_errors(errors, report)
+    plot._draw_returns(returns, report)
+    drawn = {each.get_label(): tuple(each.get_ydata()) for each in errors.lines}
+    [curve] = report.open_loop.errors
+    assert drawn == {"model": curve.model, "copy-last": curve.copy_last, "mean": curve.mean}
+    assert (returns.get_xlabel(), returns.get_ylabel()) == ("in reality", "in the dream")
+    [points] = returns.collections
+    assert [tuple(pair) for pair in points.get_offsets()] == list(
+        zip(report.returns.real, report.returns.dream, strict=True)
+    )
 
 
 def test_missing_figures_leave_words_in_the_picture(tmp_path):
@@ -176,7 +208,10 @@ def test_a_policy_given_no_model_brings_its_own():
 
 
 def test_a_model_may_be_a_file(tmp_path):
-    case = next(case for case in CASES if case.name == "kalman")
-    report = zoo_core.gap(None, case.model, episodes=2, horizon=3)
-    assert report.env == "Pendulum-v1"
+    replay = zoo_core.Replay.collect("Pendulum-v1", 40, seed=0)
+    model = zoo_core.make_model("mlp", replay.observation_space, replay.action_space, {"hidden": 4, "max_epochs": 1})
+    model.fit(replay, rng=zoo_core.rng(0))
+    report = zoo_core.gap(None, str(model.save(tmp_path / "model")), episodes=2, horizon=3)
+    assert (report.env, report.env_kwargs) == ("Pendulum-v1", {})
+    assert report == zoo_core.gap(None, model, episodes=2, horizon=3)
     assert report.num_steps == 6

@@ -58,6 +58,13 @@ def test_returns_are_of_reality_and_dreams_in_pairs():
     assert found.correlation == pytest.approx(np.corrcoef(found.dream, found.real)[0, 1])
 
 
+def test_a_single_pair_has_no_standard_error():
+    report = zoo_core.gap(still(), LineModel(), line(20), episodes=1, horizon=20)
+    assert report.returns.standard_error is None
+    assert report.summary()["standard_error_of_that"] == "unknown"
+    assert "(standard error –)" in str(report)
+
+
 def test_a_dream_is_cut_where_the_environment_cut_reality():
     """The line names no time limit, so a dream whose episode ended by itself goes on to the horizon."""
     found = zoo_core.gap(still(), LineModel(ending=0.0), line(7), episodes=30, horizon=30).returns
@@ -103,6 +110,87 @@ def test_a_policy_behind_vec_normalize_sees_normalised_observations_in_both_worl
     assert report.open_loop.errors[0].model[0] < 1e-5  # the model was compared with raw observations
     assert report.returns.real == pytest.approx(report.returns.dream, rel=1e-4)  # and raw rewards
     assert np.array_equal(before[0], env.obs_rms.mean)
+
+
+def ppo(env, policy="MlpPolicy", **settings):
+    return PPO(policy, env, n_steps=8, batch_size=8, seed=0, device="cpu", **settings)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_policy_that_learned_behind_vec_normalize_is_shown_its_observations(training):
+    env = VecNormalize(DummyVecEnv([lambda: gym.make("Pendulum-v1")]), training=training)
+    env.obs_rms.mean = np.full(3, 5.0)
+    policy, model = ppo(env), SimulatorModel("Pendulum-v1")
+    before = copy.deepcopy(vars(env.obs_rms))
+    found = [zoo_core.gap(policy, model, given, episodes=2, horizon=20) for given in (None, "Pendulum-v1")]
+    assert str(vars(env.obs_rms)) == str(before)
+    assert env.training == training
+    env.training = False
+    expected = zoo_core.gap(policy, model, env, episodes=2, horizon=20)
+    assert [each.returns.real for each in found] == [expected.returns.real] * 2
+    assert found[0].returns.dream == pytest.approx(expected.returns.real, rel=1e-4)
+
+
+def test_a_policy_is_measured_in_an_environment_made_like_its_own():
+    policy, model = ppo(gym.make("Pendulum-v1", g=2.0)), SimulatorModel("Pendulum-v1", g=2.0)
+    report = zoo_core.gap(policy, model, episodes=2, horizon=20)
+    assert report.env_kwargs == {"g": 2.0}
+    assert str(report).startswith('SimulatorModel against Pendulum-v1 with {"g": 2.0}, policy PPO')
+    assert report.returns.dream == pytest.approx(report.returns.real, rel=1e-4)
+    assert zoo_core.gap(policy, model, gym.make("Pendulum-v1", g=3.0), episodes=1, horizon=2).env_kwargs == {"g": 3.0}
+    assert zoo_core.gap(policy, model, episodes=1, horizon=2, env_kwargs={"g": 4.0}).env_kwargs == {"g": 4.0}
+
+
+def test_a_policy_of_images_is_shown_them_as_the_model_has_them():
+    model = CASES["rssm-pixels"].model
+    small = {"features_extractor_kwargs": {"features_dim": 8}}
+    policy = ppo(DreamVecEnv(model, 2, horizon=10, seed=0), "CnnPolicy", policy_kwargs=small)
+    assert policy.observation_space.shape == (1, 36, 36)
+    report = zoo_core.gap(policy, model, CASES["rssm-pixels"].make_env(), episodes=2, horizon=4)
+    assert len(report.returns.dream) == 2
+
+
+@pytest.mark.parametrize("who", ["random", "PPO"])
+def test_pairs_hold_beyond_one_batch_of_environments(who, monkeypatch):
+    monkeypatch.setattr("zoo_core.reality_gap.measure.MAX_ENVS", 3)
+    policy = None if who == "random" else ppo("CartPole-v1")
+    report = zoo_core.gap(policy, SimulatorModel("CartPole-v1"), episodes=7, horizon=60, deterministic=False)
+    assert len(set(report.returns.real)) > 3
+    assert report.returns.dream == report.returns.real
+
+
+def test_more_environments_than_episodes_change_nothing():
+    wide = DummyVecEnv([lambda: gym.make("CartPole-v1")] * 5)
+    found = [zoo_core.gap(balance(), SimulatorModel("CartPole-v1"), env, episodes=2).returns for env in (wide, None)]
+    assert found[0] == found[1]
+    assert len(found[0].dream) == 2
+
+
+def test_dreams_are_of_the_temperature_asked_for():
+    model = LineModel(ending=0.0)
+
+    def dreams(**settings):
+        report = zoo_core.gap(still(), model, line(20), episodes=3, horizon=20, **settings)
+        return report.returns.dream
+
+    assert dreams() == dreams()
+    assert len({dreams(), dreams(temperature=0.0), dreams(temperature=2.0)}) == 3
+    sure = zoo_core.gap(still(), LineModel(ending=0.0, noise=0.0), line(20), episodes=3, horizon=20)
+    assert dreams(temperature=0.0) == sure.returns.dream
+
+
+def test_dreams_follow_from_the_seed():
+    """Each episode begins alike, so that only noise can make dreams differ."""
+    env = Standing(line(20))
+    found = [zoo_core.gap(still(), LineModel(ending=0.0), env, episodes=1, seed=s).returns.dream for s in (1, 1, 2)]
+    assert found[0] == found[1] != found[2]
+
+
+class Standing(gym.Wrapper):
+    """Begins at one place, whatever the seed."""
+
+    def reset(self, **kwargs):
+        return self.env.reset(seed=0)
 
 
 def latent_ppo(model):

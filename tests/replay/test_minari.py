@@ -371,5 +371,5 @@ def test_reading_a_dataset_runs_nothing_that_it_names(tmp_path, monkeypatch):
 def test_without_minari_the_extra_is_named(library, monkeypatch, pendulum):
     monkeypatch.setitem(sys.modules, library, None)
     for call in (lambda: Replay.from_minari("box/plain-v0"), lambda: pendulum.to_minari("box/plain-v0")):
-        with pytest.raises(ZooError, match=r'need the extra "minari", .*: pip install "zoo-core\[minari\]"'):
+        with pytest.raises(ZooError, match=r'need the extra "minari" of zoo-core .*: pip install "minari\[hdf5\]"'):
             call()

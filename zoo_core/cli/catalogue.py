@@ -29,6 +29,8 @@ def plugins(as_json: AsJson = False) -> None:
         typer.echo("broken: " + " ".join(broken["cause"].split()))
     if described["disabled"]:
         typer.echo(f"disabled by ZOO_DISABLE_PLUGINS: {', '.join(described['disabled'])}")
+    for name in described["unmatched"]:
+        typer.echo(f"ZOO_DISABLE_PLUGINS disables no plugin {name}")
 
 
 def list_(

@@ -13,10 +13,11 @@ from typing import Any
 import gymnasium as gym
 
 from zoo_core.config import config_to_json
-from zoo_core.errors import ConfigError, PluginLoadError
+from zoo_core.errors import ConfigError, PluginLoadError, did_you_mean
 from zoo_core.plugins import (
     AgentSpec,
     ComponentSpec,
+    LoadedPlugins,
     PlannerSpec,
     WorldModelSpec,
     env_namespaces,
@@ -36,7 +37,7 @@ def component_specs(plural: str) -> tuple[ComponentSpec, ...]:
 
 
 def describe_plugins() -> dict[str, list[Any]]:
-    """Returns the plugins that work, those that do not, and those that are disabled."""
+    """Returns the plugins that work, those that do not, those that are disabled, and names to disable that none has."""
     loaded = load_plugins()
     working = [
         {
@@ -57,7 +58,18 @@ def describe_plugins() -> dict[str, list[Any]]:
         }
         for failure in loaded.failures
     ]
-    return {"plugins": working, "broken": broken, "disabled": list(loaded.disabled)}
+    return {
+        "plugins": working,
+        "broken": broken,
+        "disabled": list(loaded.disabled),
+        "unmatched": unmatched(loaded),
+    }
+
+
+def unmatched(loaded: LoadedPlugins) -> list[str]:
+    """Says which names in ZOO_DISABLE_PLUGINS no plugin has, and what each may have meant."""
+    known = [name for each in (*loaded.plugins, *loaded.failures) for name in (each.name, each.distribution)]
+    return [f"{name!r}{did_you_mean(name, known)}" for name in loaded.unmatched]
 
 
 def describe_spec(spec: ComponentSpec) -> dict[str, Any]:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points, metadata
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+import zoo_core
+from zoo_core.cli import describe
 from zoo_core.cli.output import AsJson, print_json, print_table
 from zoo_core.errors import UnknownNameError, did_you_mean
 from zoo_core.plugins import LoadedPlugins, PluginFailure, PluginInfo, broken_references, env_failures, load_plugins
 from zoo_core.plugins.diagnosis import Problem, conflicts, diagnose, installed_version, requirements
 from zoo_core.plugins.environments import ENV_GROUP
-from zoo_core.plugins.loading import distribution_of
+from zoo_core.plugins.loading import PLUGIN_GROUP, canonical, distribution_of, names_of
 
 BROKEN = 1  # exit code, as of `pip check`; 2 stays for a mistake in the command
-_DISTRIBUTIONS = ("zoo-core", "gymnasium", "stable-baselines3", "torch", "numpy")
+_CORE = "zoo-core"
+_DISTRIBUTIONS = (_CORE, "gymnasium", "stable-baselines3", "torch", "numpy")
 
 
 @dataclass
@@ -68,12 +70,15 @@ def examine(name: str | None = None) -> Report:
     if name is not None:
         plugins = [plugin for plugin in plugins if _is_called(name, plugin)]
         failures = [failure for failure in failures if _is_called(name, failure)]
-        envs = [point for point in envs if _canonical(name.partition("/")[0]) in _names(point)]
-        if not plugins and not failures and not envs:
+        envs = [point for point in envs if canonical(name.partition("/")[0]) in names_of(point)]
+        if not plugins and not failures and not envs and canonical(name) != _CORE:
             raise _unknown(name, loaded)
     broken_envs = [each for each in env_failures() if each.name in {point.name for point in envs}]
     report = Report(versions=_versions(), disabled=list(loaded.disabled))
+    report.notes += [f"ZOO_DISABLE_PLUGINS disables no plugin {each}" for each in describe.unmatched(loaded)]
     _examine_torch(report)
+    if name is None or canonical(name) == _CORE:
+        report.packages.append(_describe_core())
     for plugin in plugins:
         broken = broken_references(plugin)
         report.problems += map(diagnose, broken)
@@ -84,9 +89,7 @@ def examine(name: str | None = None) -> Report:
     for point in envs:
         if point.name not in [each.name for each in broken_envs]:
             report.packages.append(_describe_envs(point))
-    distributions = dict.fromkeys(
-        [*(["zoo-core"] if name is None else []), *(p["distribution"] for p in report.packages)]
-    )
+    distributions = dict.fromkeys(package["distribution"] for package in report.packages)
     report.problems += [problem for each in distributions if installed_version(each) for problem in conflicts(each)]
     if name is None:
         _examine_machine(report)
@@ -95,19 +98,12 @@ def examine(name: str | None = None) -> Report:
 
 def _is_called(name: str, plugin: PluginInfo | PluginFailure) -> bool:
     ids = plugin.ids if isinstance(plugin, PluginFailure) else tuple(spec.id for spec in plugin.specs)
-    return _canonical(name) in map(_canonical, (plugin.name, plugin.distribution, *ids))
-
-
-def _names(point: EntryPoint) -> set[str]:
-    return {_canonical(point.name), _canonical(distribution_of(point)[0])}
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return canonical(name) in map(canonical, (plugin.name, plugin.distribution, *ids))
 
 
 def _unknown(name: str, loaded: LoadedPlugins) -> UnknownNameError:
-    if name in loaded.disabled:
+    points = [point for point in entry_points(group=PLUGIN_GROUP) if point.name in loaded.disabled]
+    if any(canonical(name) in names_of(point) for point in points):
         return UnknownNameError(f"plugin {name!r} is left out: ZOO_DISABLE_PLUGINS={os.environ['ZOO_DISABLE_PLUGINS']}")
     found: tuple[PluginInfo | PluginFailure, ...] = (*loaded.plugins, *loaded.failures)
     known = [word for each in found for word in (each.name, each.distribution)]
@@ -133,6 +129,27 @@ def _examine_torch(report: Report) -> None:
     built_for = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPUs"
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     report.versions["devices"] = f"{', '.join(names) or 'cpu'}, torch is built for {built_for}"
+
+
+def _describe_core() -> dict[str, Any]:
+    """Describes zoo-core as plugins are; what it brings are its extras."""
+    extras = (metadata(_CORE).get_all("Provides-Extra") or ()) if installed_version(_CORE) else ()
+    return {
+        "name": _CORE,
+        "distribution": _CORE,
+        "version": zoo_core.__version__,
+        "location": _short(str(Path(zoo_core.__file__ or "").parent)),
+        "broken": False,
+        "provides": [f"extra {extra}: {_extra(extra)}" for extra in extras],
+        "requires": _requires(_CORE),
+    }
+
+
+def _extra(name: str) -> str:
+    """Returns the versions of what an extra requires."""
+    base = {requirement.name for requirement, _ in requirements(_CORE)}
+    found = {each.name: has for each, has in requirements(_CORE, extra=name) if each.name not in base}
+    return ", ".join(f"{each} {has or 'is not installed'}" for each, has in found.items())
 
 
 def _describe(plugin: PluginInfo | PluginFailure, provides: list[str], broken: bool) -> dict[str, Any]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zoo_core.world_model import WorldModel
 
 _RANDOM = "random"
+_EPISODES, _HORIZON, _TEMPERATURE = 20, 200, 1.0  # those of zoo_core.gap
 
 
 def gap(
@@ -31,28 +32,31 @@ def gap(
             help="Who acts: by default the agent of the run; with a model's file, at random.",
         ),
     ] = None,
-    episodes: Annotated[int, typer.Option("--episodes", min=1, help="Real episodes, and as many dreams.")] = 20,
-    horizon: Annotated[int, typer.Option("--horizon", min=1, help="Steps of an episode at most.")] = 200,
+    episodes: Annotated[int, typer.Option("--episodes", min=1, help="Real episodes, and as many dreams.")] = _EPISODES,
+    horizon: Annotated[int, typer.Option("--horizon", min=1, help="Steps of an episode at most.")] = _HORIZON,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Of the first episode; by default that of zoo eval.")
     ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic/--stochastic", help="Take the best action, or a sample.")
     ] = True,
-    temperature: Annotated[float, typer.Option("--temperature", min=0.0, help="Of the dreams.")] = 1.0,
+    temperature: Annotated[float, typer.Option("--temperature", min=0.0, help="Of the dreams.")] = _TEMPERATURE,
     env: Annotated[str | None, typer.Option("--env", help="Another environment than that of the run.")] = None,
     env_kwargs: options.EnvKwargs = None,
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE.png", help="Draw the figures.")] = None,
     video: Annotated[
-        Path | None, typer.Option("--video", metavar="FILE.gif", help="Film the policy in the dream and in reality.")
+        Path | None,
+        typer.Option(
+            "--video", metavar="FILE.gif", help="Film the policy in a dream and in reality, with its best actions."
+        ),
     ] = None,
     device: options.Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Measure how far dreams are from reality: k-step errors, calibration, returns, uncertainty.
 
-    What a run's own agent meets in its own environment is also written to gap.json in the run directory, and its
-    headline figures to the model card.
+    What a run's own agent meets in its own environment, measured with the default settings (or in more episodes), is
+    also written to gap.json in the run directory, and its headline figures to the model card.
 
     Example: zoo gap runs/dream-sac-Pendulum-v1-0-1 --png gap.png --video gap.gif
     """
@@ -82,7 +86,9 @@ def gap(
             temperature=temperature,
             env_kwargs=reality.kwargs,
         )
-    kept = keep(report, source) if source.is_dir() and policy is env is None and not env_kwargs else None
+    own = source.is_dir() and policy is None and env is None and not env_kwargs
+    usual = episodes >= _EPISODES and horizon == _HORIZON and deterministic and temperature == _TEMPERATURE
+    kept = keep(report, source) if own and usual else None
     if png is not None:
         report.plot(png)
     if video is not None:
@@ -155,7 +161,11 @@ def keep(report: GapReport, run: Path) -> Path:
 
 
 def film(player: Any, model: WorldModel, reality: Reality, report: GapReport, path: Path) -> None:
-    """Films the first episode in the dream and in reality, side by side."""
+    """Films an episode from the first start of the report in the dream and in reality, side by side.
+
+    Actions are the policy's best ones. So what a deterministic policy does in reality is the report's first episode;
+    dreams that are drawn at random, and a random policy, are drawn anew.
+    """
     from zoo_core.acting import RandomPolicy
     from zoo_core.video import dream_and_reality, side_by_side_gif
 

@@ -12,7 +12,7 @@ from zoo_core.cli.learning import LOG_LINES, command_line, learn, run_name
 from zoo_core.cli.output import AsJson, print_json
 from zoo_core.cli.resuming import check_same_options, open_run
 from zoo_core.config import config_from_json, config_to_json, parse_settings
-from zoo_core.errors import ConfigError
+from zoo_core.errors import ConfigError, ZooError
 
 if TYPE_CHECKING:
     from zoo_core.agent import Agent
@@ -63,8 +63,8 @@ def train(
 
     Example: zoo train dream-ppo --env CartPole-v1 --set model=ensemble --seed 0
 
-    A run with --checkpoint-every N that was stopped, or killed, goes on with zoo train --resume RUN, and ends as if it
-    never had been: it needs no other options, and takes none that differ.
+    A run with --checkpoint-every N that was stopped or killed goes on with zoo train --resume RUN, and ends with the
+    same result as one that was not. It needs no other options, and takes none that differ.
     """
     from zoo_core.model_card import write_card
     from zoo_core.rundir import RunDirectory
@@ -122,6 +122,7 @@ def _prepare(
     What the replay takes is said before it is made.
     """
     from zoo_core.acting import as_vec_env
+    from zoo_core.agent import Agent
     from zoo_core.plugins import agent_spec, check_spaces, load_object, make_config
     from zoo_core.replay.minari_datasets import load
 
@@ -135,11 +136,15 @@ def _prepare(
         spaces = vec_env.observation_space, vec_env.action_space
         check_spaces(spec, *spaces)
         known = checkpoints is not None and checkpoints.find()
-        replay = None if record["data"] is None or known else load(record["data"], *spaces)
         agent_class = load_object(spec.entry_point)
+        replay = None
+        if record["data"] is not None and not known:
+            if agent_class.learn_offline is Agent.learn_offline:
+                raise ConfigError(f"--data: agent {spec.id!r} learns in its environment only; dream-sac, say, can")
+            replay = load(record["data"], *spaces)
         steps = record["steps"] + (0 if replay is None else len(replay))
         size = agent_class.replay_bytes(*spaces, config, num_envs=env["num_envs"], total_timesteps=steps)
-        if size and shown.bar:
+        if size >= 2**20 and shown.bar:
             typer.echo(f"the replay takes about {size / 2**20:,.1f} MiB")
         arguments = {"seed": record["seed"], "device": record["device"], "verbose": int(shown.log)}
         return agent_class(vec_env, config or None, **arguments), replay
@@ -147,14 +152,16 @@ def _prepare(
 
 def _complete(record: dict[str, Any], learner: Agent) -> dict[str, Any]:
     """Returns the record with what is known once the agent is made."""
-    from zoo_core.plugins import agent_spec
+    from zoo_core.plugins import agent_spec, spec_of
     from zoo_core.rundir import versions
 
+    model = learner.world_model
+    specs = agent_spec(record["agent"]), None if model is None else spec_of(type(model), "model")
     return {
         **record,
         "config": config_to_json(learner.config or {}),
         "device": str(learner.device),
-        "versions": versions(agent_spec(record["agent"])),
+        "versions": versions(*specs),
     }
 
 
@@ -219,13 +226,18 @@ def _track(run: RunDirectory) -> list[Tracker]:
     from zoo_core.trackers import make_tracker
 
     config = {name: record[name] for name in ("agent", "env", "preset", "config", "seed", "steps", "versions")}
-    tracker = make_tracker(
-        record["track"],
-        directory=run.path,
-        run_name=run.path.name,
-        config=config,
-        resume_id=record.get("tracked_run"),
-    )
+    try:
+        tracker = make_tracker(
+            record["track"],
+            directory=run.path,
+            run_name=run.path.name,
+            config=config,
+            resume_id=record.get("tracked_run"),
+        )
+    except ZooError:
+        if "tracked_run" not in record:
+            run.discard()  # it has not begun
+        raise
     run.update(tracked_run=tracker.run_id)
     return [tracker]
 
@@ -245,7 +257,8 @@ def _finish(learner: Agent, run: RunDirectory) -> Any:
 def _print(learner: Agent, run: RunDirectory, seconds: float, result: Any) -> None:
     record = run.record
     where = f"{record['agent']} on {record['env']['id']}, seed {record['seed']}"
-    typer.echo(f"{where}: {learner.num_timesteps:,} steps in {seconds:.1f} s")
+    after = f" after the data in {record['data']}" if record["data"] else ""
+    typer.echo(f"{where}: {learner.num_timesteps:,} steps{after} in {seconds:.1f} s")
     if result is not None:
         typer.echo(str(result))
     typer.echo(f"saved in {run.path}")

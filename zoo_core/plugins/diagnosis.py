@@ -30,10 +30,15 @@ def diagnose(failure: PluginFailure) -> Problem:
     return Problem(what, _one_line(failure.cause), _remedy(failure))
 
 
-def requirements(distribution: str) -> tuple[tuple[Requirement, str | None], ...]:
-    """Returns what a distribution requires on this machine without extras, each with the installed version or None."""
+def requirements(distribution: str, *, extra: str = "") -> tuple[tuple[Requirement, str | None], ...]:
+    """Returns what a distribution requires on this machine, each with the installed version or None.
+
+    Args:
+        distribution: its name.
+        extra: whose requirements are among them; none without it.
+    """
     declared = [Requirement(text) for text in requires(distribution) or ()]
-    needed = [each for each in declared if each.marker is None or each.marker.evaluate({"extra": ""})]
+    needed = [each for each in declared if each.marker is None or each.marker.evaluate({"extra": extra})]
     return tuple((each, installed_version(each.name)) for each in needed)
 
 
@@ -71,7 +76,7 @@ def _remedy(failure: PluginFailure) -> str:
     for error in _chain(failure.error):
         if isinstance(error, ApiMismatch):
             return f"upgrade {error.upgrade}"
-        if isinstance(error, DuplicateNameError) and str(error).count(f"{failure.distribution} {failure.version}") == 1:
+        if isinstance(error, DuplicateNameError) and _names_another(error, failure):
             return f"uninstall one of the two, or leave this one out: ZOO_DISABLE_PLUGINS={failure.distribution}"
         if isinstance(error, ModuleNotFoundError) and error.name and find_spec(error.name.partition(".")[0]) is None:
             return _install(_distribution_with(error.name.partition(".")[0], failure.distribution))
@@ -80,6 +85,12 @@ def _remedy(failure: PluginFailure) -> str:
         f"a bug of {failure.distribution}, or of a package that it uses: report it to its author{contact}; meanwhile "
         f"ZOO_DISABLE_PLUGINS={failure.distribution} leaves it out"
     )
+
+
+def _names_another(error: DuplicateNameError, failure: PluginFailure) -> bool:
+    """Says whether a name is taken by another plugin, rather than by this one itself or by zoo-core."""
+    once = str(error).count(f"{failure.distribution} {failure.version}") == 1
+    return once and "is already registered by" in str(error)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -1,7 +1,7 @@
 """Finds and loads the installed plugins, once in a process; the rest works where one is broken.
 
 Environment variables: `ZOO_DISABLE_PLUGINS` (a comma-separated list of entry-point or distribution names, or
-"all") and `ZOO_STRICT_PLUGINS=1` (broken plugins raise instead; every class that a spec names is imported to
+"all"; upper case, "-" and "_" make no difference) and `ZOO_STRICT_PLUGINS=1` (broken plugins raise instead; every class that a spec names is imported to
 see that it is there, which is slower).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import threading
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -85,15 +86,20 @@ class PluginFailure:
 
 @dataclass(frozen=True)
 class LoadedPlugins:
-    """What loading found; `disabled` are the entry points that ZOO_DISABLE_PLUGINS left out."""
+    """What loading found.
+
+    `disabled` are the entry points that ZOO_DISABLE_PLUGINS left out, `unmatched` the names in it that no plugin has.
+    """
 
     registry: Registry
     plugins: tuple[PluginInfo, ...]
     failures: tuple[PluginFailure, ...]
     disabled: tuple[str, ...]
+    unmatched: tuple[str, ...]
 
 
 _loaded: LoadedPlugins | None = None
+_sound: LoadedPlugins | None = None  # what strict loading was content with
 _loading = False
 _lock = threading.RLock()  # the thread that loads may enter again, and is told not to
 
@@ -103,13 +109,13 @@ def load_plugins(reload: bool = False, *, strict: bool | None = None) -> LoadedP
 
     Args:
         reload: Walk the entry points again; modules that are already imported are not imported anew.
-        strict: Raise if one is broken; None for what ZOO_STRICT_PLUGINS says.
+        strict: Raise if one is broken, whenever it was loaded; None for what ZOO_STRICT_PLUGINS says.
 
     Raises:
         PluginLoadError: Plugins are broken and loading is strict (all are named), or a plugin asks for the
             registry while it loads.
     """
-    global _loaded, _loading
+    global _loaded, _loading, _sound
     with _lock:
         if _loading:
             raise PluginLoadError("a plugin asks for the registry while plugins are loaded; do so after import")
@@ -120,10 +126,11 @@ def load_plugins(reload: bool = False, *, strict: bool | None = None) -> LoadedP
                 _loaded = _load_all()
             finally:
                 _loading = False
-            strict = os.environ.get("ZOO_STRICT_PLUGINS") == "1" if strict is None else strict
-            if strict and (failures := _all_failures(_loaded)):
-                _loaded = None
+        strict = os.environ.get("ZOO_STRICT_PLUGINS") == "1" if strict is None else strict
+        if strict and _loaded is not _sound:
+            if failures := _all_failures(_loaded):
                 raise PluginLoadError("; ".join(map(str, failures))) from failures[0].error
+            _sound = _loaded
         return _loaded
 
 
@@ -171,10 +178,15 @@ def import_guarded(module: str) -> ModuleType:
 def _load_all() -> LoadedPlugins:
     registry = Registry("zoo-core")
     plugins, failures, disabled = [], [], []
+    asked = {canonical(name): name for name in os.environ.get("ZOO_DISABLE_PLUGINS", "").split(",") if name.strip()}
+    unmatched = {name: said.strip() for name, said in asked.items() if name != "all"}
     for point in sorted(entry_points(group=PLUGIN_GROUP), key=lambda point: point.name):
         distribution, version = distribution_of(point)
-        if _is_disabled(point.name, distribution):
+        names = names_of(point)
+        if "all" in asked or names & asked.keys():
             disabled.append(point.name)
+            for name in names:
+                unmatched.pop(name, None)
             continue
         staged = Registry(f"{distribution} {version}")
         try:
@@ -186,7 +198,7 @@ def _load_all() -> LoadedPlugins:
         else:
             location = str(Path(module.__file__ or "").parent)
             plugins.append(PluginInfo(point.name, distribution, version, point.module, tuple(staged), location))
-    return LoadedPlugins(registry, tuple(plugins), tuple(failures), tuple(disabled))
+    return LoadedPlugins(registry, tuple(plugins), tuple(failures), tuple(disabled), tuple(unmatched.values()))
 
 
 def _all_failures(loaded: LoadedPlugins) -> list[PluginFailure]:
@@ -227,6 +239,11 @@ def distribution_of(point: EntryPoint) -> tuple[str, str]:
     return (point.dist.name, point.dist.version) if point.dist else ("unknown distribution", "?")
 
 
-def _is_disabled(*names: str) -> bool:
-    disabled = {name.strip() for name in os.environ.get("ZOO_DISABLE_PLUGINS", "").split(",")}
-    return "all" in disabled or not disabled.isdisjoint(names)
+def names_of(point: EntryPoint) -> set[str]:
+    """Returns what an entry point and its distribution are called, canonically."""
+    return {canonical(point.name), canonical(distribution_of(point)[0])}
+
+
+def canonical(name: str) -> str:
+    """Returns the one spelling of a distribution's name (PEP 503), without space around it."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()

@@ -16,6 +16,7 @@ from zoo_core.errors import DuplicateNameError
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _REFERENCE = re.compile(r"(?!\d)\w+(\.(?!\d)\w+)*:(?!\d)\w+")
+BUILT_IN_COMMANDS = ("plugins", "list", "info", "train", "eval", "dream", "gap", "doctor", "new")  # of `zoo` itself
 _STATUSES = ("stable", "experimental")
 
 
@@ -166,7 +167,7 @@ class Registry:
         """Adds a spec.
 
         Raises:
-            DuplicateNameError: The id is taken among specs of this kind.
+            DuplicateNameError: The id is taken among specs of this kind, or by a command of zoo-core.
             TypeError: `spec` is none of AgentSpec, WorldModelSpec, PlannerSpec, CommandSpec.
         """
         if not isinstance(spec, AgentSpec | WorldModelSpec | PlannerSpec | CommandSpec):
@@ -206,6 +207,8 @@ class Registry:
         return (spec for spec, _ in self._entries.values())
 
     def _add(self, spec: Spec, owner: str) -> None:
+        if isinstance(spec, CommandSpec) and spec.id in BUILT_IN_COMMANDS:
+            raise DuplicateNameError(f"command {spec.id!r} of {owner} is already one of zoo-core: choose another id")
         if taken := self._entries.get((type(spec), spec.id)):
             raise DuplicateNameError(f"{spec.kind} {spec.id!r} of {owner} is already registered by {taken[1]}")
         self._entries[type(spec), spec.id] = (spec, owner)

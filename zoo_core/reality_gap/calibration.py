@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import optree
 import torch
 
 from zoo_core import world_model as beliefs
@@ -18,6 +19,7 @@ Array = np.ndarray[Any, Any]
 NUM_SAMPLES = 32  # of each prediction; ranks make any number of them unbiased
 _NUM_BINS = 10
 _MAX_ROWS = 2**14  # stepped at a time
+_MAX_BYTES = 2**26  # of beliefs stepped at a time
 _LEAST_PROB = 1e-6  # a sure prediction that fails costs a finite log-loss
 
 
@@ -138,8 +140,11 @@ def correlation(first: Array, second: Array) -> float | None:
 def sample_steps(
     model: WorldModel, real: Episodes, filtered: Filtered, chosen: Array, chunk: int, *, rng: torch.Generator
 ) -> Iterator[tuple[Array, ModelStep]]:
-    """Yields some of the `chosen` rows and `NUM_SAMPLES` sampled steps from each, neighbours in the batch."""
-    for rows in np.array_split(chosen, -(-len(chosen) // max(1, chunk))):
+    """Yields at most `chunk` of the `chosen` rows, and `NUM_SAMPLES` sampled steps from each, side by side."""
+    leaves: Any = optree.tree_leaves(filtered.states)
+    row_bytes = sum(leaf.nbytes // len(leaf) for leaf in leaves)
+    chunk = max(1, min(chunk, _MAX_BYTES // (NUM_SAMPLES * row_bytes)))
+    for rows in np.array_split(chosen, -(-len(chosen) // chunk)):
         roots = model.particles(beliefs.index(filtered.states, rows), NUM_SAMPLES, rng=rng)
         action = real.action_at(model, filtered.episode[rows], filtered.time[rows])
         yield rows, model.step(roots, action.repeat_interleave(NUM_SAMPLES, 0), rng=rng)

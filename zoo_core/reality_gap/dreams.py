@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from zoo_core import world_model as beliefs
+from zoo_core import seeding, world_model as beliefs
 from zoo_core.dream import DreamVecEnv
 from zoo_core.reality_gap.calibration import correlation
 from zoo_core.reality_gap.episodes import Episodes, Filtered
@@ -27,7 +28,7 @@ class Returns:
         dream_length: Steps.
         real_length: Steps.
         difference: Mean of dream minus real.
-        standard_error: Of that mean; 0 for a single pair.
+        standard_error: Of that mean; None for a single pair.
         difference_std: Deviation of dream minus real over pairs.
         correlation: Over pairs; None if either is constant.
         held_fraction: Part of the dream steps that the model held back to stay in the world.
@@ -38,18 +39,19 @@ class Returns:
     dream_length: tuple[int, ...]
     real_length: tuple[int, ...]
     difference: float
-    standard_error: float
+    standard_error: float | None
     difference_std: float
     correlation: float | None
     held_fraction: float
 
 
 def dream_returns(
-    policy: Any,
+    begin: Callable[[int], Any],
     model: WorldModel,
     real: Episodes,
     filtered: Filtered,
     *,
+    num_dreams: int,
     horizon: int,
     seed: int,
     deterministic: bool,
@@ -60,15 +62,16 @@ def dream_returns(
     """Runs the policy in one dream for each real episode, and compares the returns.
 
     A dream goes on until it terminates, but no longer than `horizon`, nor than its real episode where the environment
-    cut that one.
+    cut that one. Dreams run in batches like those of the real episodes, so that a policy draws the same in both worlds.
 
     Args:
-        policy: Anything with SB3's `predict`.
+        begin: Returns the policy, anything with SB3's `predict`, from the seed of a batch.
         model: To dream in.
         real: Real episodes of the policy.
         filtered: Beliefs along them; the dreams begin at the first ones.
+        num_dreams: Of a batch, as many as environments were stepped at once.
         horizon: Steps at most.
-        seed: Of the dreams.
+        seed: Of the first dream.
         deterministic: Passed on to the policy.
         observation: What the policy sees, "decoded" or "latent".
         temperature: Of the model's randomness.
@@ -76,16 +79,41 @@ def dream_returns(
     """
     episodes = len(real.length)
     begun = beliefs.index(filtered.states, slice(0, episodes))  # rows are in order of time
-
-    def starts(num: int, *, rng: torch.Generator) -> State:
-        return beliefs.index(begun, np.arange(num) % episodes)
-
-    dreams = DreamVecEnv(
-        model, episodes, horizon, observation=observation, starts=starts, temperature=temperature, seed=seed
-    )
     limit = np.where(real.truncated, real.length, horizon)
     totals, lengths = np.zeros(episodes), np.zeros(episodes, dtype=np.int64)
-    running, episode_start, state = np.ones(episodes, dtype=bool), np.ones(episodes, dtype=bool), None
+    held = steps = 0
+    for first in range(0, episodes, num_dreams):
+        rows = (first + np.arange(num_dreams)) % episodes  # the last batch is filled up, and cut again
+
+        def starts(num: int, *, rng: torch.Generator, rows: Array = rows) -> State:
+            return beliefs.index(begun, rows[np.arange(num) % num_dreams])
+
+        dreams = DreamVecEnv(
+            model,
+            num_dreams,
+            horizon,
+            observation=observation,
+            starts=starts,
+            temperature=temperature,
+            seed=seed + first,
+        )
+        with seeding.GlobalStreams(seed + first):
+            policy = begin(seed + first)
+            found = _run_dreams(policy, dreams, limit[rows], deterministic=deterministic, show=show)
+        batch = rows[: episodes - first]
+        totals[batch], lengths[batch] = (each[: len(batch)] for each in found)
+        held, steps = held + dreams.imagination.held, steps + dreams.imagination.steps
+        dreams.close()
+    return compare_returns(totals, lengths, real, held / steps)
+
+
+def _run_dreams(
+    policy: Any, dreams: DreamVecEnv, limit: Array, *, deterministic: bool, show: Any
+) -> tuple[Array, Array]:
+    """Returns the return and the length of the first dream in each row, cut after `limit` `[B]` steps."""
+    num = dreams.num_envs
+    totals, lengths = np.zeros(num), np.zeros(num, dtype=np.int64)
+    running, episode_start, state = np.ones(num, dtype=bool), np.ones(num, dtype=bool), None
     obs: Any = dreams.reset()
     while running.any():
         seen = obs if show is None else show(obs)
@@ -94,8 +122,7 @@ def dream_returns(
         totals[running] += reward[running]
         lengths[running] += 1
         running &= ~episode_start & (lengths < limit)
-    dreams.close()
-    return compare_returns(totals, lengths, real, dreams.imagination.held_fraction)
+    return totals, lengths
 
 
 def compare_returns(dream: Array, dream_length: Array, real: Episodes, held_fraction: float) -> Returns:
@@ -110,7 +137,7 @@ def compare_returns(dream: Array, dream_length: Array, real: Episodes, held_frac
         dream_length=tuple(dream_length.tolist()),
         real_length=tuple(real.length.tolist()),
         difference=float(difference.mean()),
-        standard_error=std / max(1, len(dream) - 1) ** 0.5,
+        standard_error=std / (len(dream) - 1) ** 0.5 if len(dream) > 1 else None,
         difference_std=std,
         correlation=correlation(dream, returns),
         held_fraction=held_fraction,

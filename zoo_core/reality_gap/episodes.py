@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from zoo_core import spaces, world_model as beliefs
+from zoo_core import seeding, spaces, world_model as beliefs
 from zoo_core.acting import Collector
 from zoo_core.errors import NonFiniteError
 from zoo_core.replay import Replay, Transitions
@@ -56,7 +57,7 @@ class Episodes:
 
 
 def collect_episodes(
-    policy: Any,
+    begin: Callable[[int], Any],
     env: VecEnv,
     model: WorldModel,
     *,
@@ -65,11 +66,24 @@ def collect_episodes(
     seed: int,
     deterministic: bool,
 ) -> Episodes:
-    """Runs a policy for at most `horizon` steps an episode, episode i from `reset(seed=seed + i)`."""
-    batches = [
-        _collect_batch(policy, env, model, horizon=horizon, seed=seed + first, deterministic=deterministic)
-        for first in range(0, episodes, env.num_envs)
-    ]
+    """Runs a policy for at most `horizon` steps an episode, episode i from `reset(seed=seed + i)`.
+
+    Args:
+        begin: Returns the policy, from the seed of a batch of `env.num_envs` episodes.
+        env: The reality.
+        model: That the episodes are for.
+        episodes: E.
+        horizon: Steps at most.
+        seed: Of the first episode.
+        deterministic: Passed on to the policy.
+    """
+    batches = []
+    for first in range(0, episodes, env.num_envs):
+        with seeding.GlobalStreams(seed + first):  # what SB3's policies draw is the same in both worlds
+            policy = begin(seed + first)
+            batches.append(
+                _collect_batch(policy, env, model, horizon=horizon, seed=seed + first, deterministic=deterministic)
+            )
     num_steps = max(batch.reward.shape[1] for batch in batches)
 
     def join(*leaves: Array) -> Array:

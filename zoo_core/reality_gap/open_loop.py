@@ -13,7 +13,7 @@ from torch import Tensor
 from zoo_core import spaces, world_model as beliefs
 from zoo_core.errors import Undecodable
 from zoo_core.reality_gap.episodes import Episodes, Filtered, finite
-from zoo_core.reality_gap.yardstick import Yardstick, deviation, rms
+from zoo_core.reality_gap.yardstick import Yardstick, moments, rms
 from zoo_core.world_model import ModelStep, State, WorldModel
 
 Array = np.ndarray[Any, Any]
@@ -37,6 +37,11 @@ class ErrorCurve:
     copy_last: tuple[float, ...]
     mean: tuple[float, ...]
     ratio: tuple[float | None, ...]
+
+    def over_best(self, i: int) -> float | None:
+        """Returns the ratio of `model` to the better baseline at the i-th k; None if that makes no error."""
+        best = min(self.copy_last[i], self.mean[i])
+        return self.model[i] / best if best > 0 else None
 
 
 @dataclass(frozen=True)
@@ -127,10 +132,15 @@ def open_loop(
 def compare(yardstick: Yardstick, guesses: tuple[Any, Any], happened: Any) -> dict[str, tuple[float, float, float]]:
     """Returns the errors of two guesses and of the mean, for each kind of part that observations have."""
     found: dict[str, tuple[float, float, float]] = {}
-    values, labels = yardstick.values(happened), yardstick.labels(happened)
-    if values.shape[1]:
-        first, second = (rms(yardstick.values(guess) - values) for guess in guesses)
-        found["rms"] = (first, second, rms(values))
+    if yardstick.num_values:
+        squares, num = np.zeros(3), 0
+        for *few, now in yardstick.chunks(*guesses, happened):
+            values = yardstick.values(now)
+            errors = (*(yardstick.values(guess) - values for guess in few), values)
+            squares, num = squares + [np.square(error).sum() for error in errors], num + values.size
+        first, second, mean = np.sqrt(squares / num).tolist()
+        found["rms"] = (first, second, mean)
+    labels = yardstick.labels(happened)
     if labels.shape[1]:
         first, second = (float((yardstick.labels(guess) != labels).mean()) for guess in guesses)
         found["error rate"] = (first, second, float((yardstick.common != labels).mean()))
@@ -141,8 +151,7 @@ def latent_drift(
     model: WorldModel, real: Episodes, filtered: Filtered, starts: Array, *, rng: torch.Generator, temperature: float
 ) -> Drift:
     """Measures how far dreamt beliefs are from those that filtering reality gives."""
-    seen = np.arange(real.reward.shape[1] + 1) <= real.length[:, None]
-    scale = deviation(filtered.features[seen])
+    _, scale = moments(lambda: (of[: n + 1] for of, n in zip(filtered.features, real.length, strict=True)))
     scale = np.maximum(scale, _LEAST_SPREAD * rms(scale))
     rows = []
     for k, episode, time, step in unroll(model, real, filtered, starts, rng=rng, temperature=temperature):

@@ -17,7 +17,11 @@ _LINE_WIDTH = 120  # characters of the verdict above the panels
 
 
 def draw(report: GapReport, path: Path) -> Path:
-    """Writes the picture as a PNG, atomically; it needs no display."""
+    """Writes the picture as a PNG, atomically; it needs no display.
+
+    Its panels: errors k steps ahead of the first kind of parts that observations have, drift of features, returns in
+    pairs, calibration of rewards and of terminations, coverage of intervals.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -30,7 +34,7 @@ def draw(report: GapReport, path: Path) -> Path:
     _draw_reliability(panels[1, 0], report.rewards.reliability, "one-step rewards", "reward")
     _draw_terminations(panels[1, 1], report)
     _draw_coverage(panels[1, 2], report)
-    head = f"{report.model} against {report.env}, policy {report.policy}, {report.num_steps:,} real steps"
+    head = f"{report.model} against {report.reality}, policy {report.policy}, {report.num_steps:,} real steps"
     figure.suptitle(f"{head}\n{textwrap.fill(report.verdict, _LINE_WIDTH)}", fontsize=11)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda file: figure.savefig(file, format="png"))

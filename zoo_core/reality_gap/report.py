@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,13 @@ class GapReport:
     Attributes:
         model: Class of the world model.
         policy: Class of the policy.
-        env: The reality.
+        env: Id of the reality, or its class where it has none.
+        env_kwargs: That it was made with, as plain JSON; empty where nobody told.
         episodes: Real episodes.
         num_steps: Their steps.
         horizon: Steps of an episode at most, in both worlds.
-        seed: Of everything; the same seed gives the same report.
+        seed: Of everything but an agent's own acting stream: the same seed gives the same report of a policy that
+            is deterministic, random, or SB3's; a stochastic agent of the zoo draws on.
         deterministic: Whether the policy took its best actions.
         observation: What the policy saw, "decoded" or "latent".
         temperature: Of the dreams.
@@ -44,6 +47,7 @@ class GapReport:
     model: str
     policy: str
     env: str
+    env_kwargs: dict[str, Any]
     episodes: int
     num_steps: int
     horizon: int
@@ -59,6 +63,11 @@ class GapReport:
     coverage: Coverage | None
     epistemic_correlation: float | None
     notes: dict[str, str]
+
+    @property
+    def reality(self) -> str:
+        """The environment with its arguments."""
+        return self.env + (f" with {json.dumps(self.env_kwargs)}" if self.env_kwargs else "")
 
     @property
     def verdict(self) -> str:
@@ -77,12 +86,16 @@ class GapReport:
         """Returns the headline figures for a model card; one that is missing is the reason for it."""
         found = self.open_loop
         place = max(i for i, k in enumerate(found.steps) if k <= HEADLINE_STEPS)
-        ratios = [ratio for ratio in (curve.ratio[place] for curve in found.errors) if ratio is not None]
+        ratios = [ratio for ratio in (curve.over_best(place) for curve in found.errors) if ratio is not None]
+        error: float | None = self.returns.standard_error if self.returns else None
         return {
+            "policy": self.policy,
+            "episodes": self.episodes,
             "steps_ahead": found.steps[place],
-            "error_over_copy_last": max(ratios) if ratios else self.notes.get("open_loop", "no observation changes"),
+            "error_over_best_baseline": max(ratios) if ratios else self.notes.get("open_loop", "a baseline never errs"),
             "reward_rmse": self.rewards.rmse,
             "dream_minus_real_return": self.returns.difference if self.returns else self.notes["returns"],
+            "standard_error_of_that": "unknown" if error is None else error,
             "coverage_of_90_percent_intervals": self.coverage.at(INTERVAL) if self.coverage else self.notes["coverage"],
             "verdict": self.verdict,
         }
@@ -92,7 +105,7 @@ class GapReport:
         return {**asdict(self), "summary": self.summary()}
 
     def plot(self, path: str | Path) -> Path:
-        """Draws all figures into a PNG and returns its path."""
+        """Draws the main figures, in six panels, into a PNG and returns its path."""
         from zoo_core.reality_gap.plot import draw
 
         return draw(self, Path(path))

@@ -17,7 +17,7 @@ from zoo_core.world_model import WorldModel
 
 Array = np.ndarray[Any, Any]
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # of the intervals
-_MAX_NUMBERS = 2**23  # decoded at a time, so that images fit in memory
+_MAX_NUMBERS = 2**21  # decoded at a time, so that images fit in memory
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,14 @@ def predict_intervals(
 
     The model has decoded before, and its observations have values.
     """
-    width = max(1, yardstick.values(real.obs_at(np.zeros(1, int), 0)).shape[1])
-    places, spreads = [], []
+    width, places, widest = yardstick.num_values, [], 0.0
     for rows, step in sample_steps(model, real, filtered, starts, _MAX_NUMBERS // (NUM_SAMPLES * width), rng=rng):
         samples = yardstick.values(decoded(model, step.state)).reshape(len(rows), -1, width)
         happened = yardstick.values(real.obs_at(filtered.episode[rows], filtered.time[rows] + 1))
         place, spread = rank(samples, happened, ties)
         places.append(place)
-        spreads.append(spread)
-    if max(float(spread.max(initial=0.0)) for spread in spreads) <= ROUNDING:
+        widest = max(widest, float(spread.max()))
+    if widest <= ROUNDING:
         return None
     return cover(np.concatenate(places))
 
@@ -118,16 +117,18 @@ def epistemic_correlation(
     )
     if step.uncertainty is None or "epistemic" not in step.uncertainty:
         return None
-    predicted, happened = decoded(model, step.state), real.obs_at(episode, time + 1)
-    errors = np.concatenate(
-        [
-            np.square(yardstick.values(predicted) - yardstick.values(happened)),
-            yardstick.labels(predicted) != yardstick.labels(happened),
-        ],
-        axis=1,
-    ).mean(1)
+    seen = yardstick.chunks(decoded(model, step.state), real.obs_at(episode, time + 1))
+    errors = np.concatenate([_errors(yardstick, predicted, happened) for predicted, happened in seen])
     epistemic = finite(model, "an epistemic uncertainty", step.uncertainty["epistemic"])
     return correlation(_ranks(epistemic), _ranks(errors))
+
+
+def _errors(yardstick: Yardstick, predicted: Any, happened: Any) -> Array:
+    """Returns the mean error `[N]` of all parts: squared of values, 1 for a wrong label."""
+    values = np.square(yardstick.values(predicted) - yardstick.values(happened))
+    labels = yardstick.labels(predicted) != yardstick.labels(happened)
+    found: Array = np.concatenate([values, labels], axis=1).mean(1)
+    return found
 
 
 def _ranks(values: Array) -> Array:

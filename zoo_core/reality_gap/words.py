@@ -17,6 +17,8 @@ _CLEARLY = 0.95  # a prediction beats another if its error is below this part of
 _STANDARD_ERRORS = 2.0  # a difference within so many is chance
 _SAME_RETURN = 0.01  # and one within this part of the real returns is small
 _SAME_COVERAGE = 0.05  # intervals that hold so much more or less than they say are about right
+_ENOUGH_VALUES = 40  # with fewer, chance alone moves what 90% intervals hold by 10%
+_MOST = 0.5  # recall above which most terminations are foreseen
 
 
 def of_open_loop(found: OpenLoop) -> str:
@@ -45,21 +47,32 @@ def of_terminations(found: TerminationCalibration) -> str:
     """Says whether terminations, of which there are some, are foreseen."""
     if found.brier >= _CLEARLY * found.rate_brier:
         return "terminations are foreseen no better than by their rate"
-    return f"terminations are foreseen (recall {found.recall:.0%})"
+    if found.recall is not None and found.recall >= _MOST:
+        return f"terminations are foreseen (recall {found.recall:.0%})"
+    return (
+        f"terminations are foreseen better than by their rate, but most come as a surprise (recall {found.recall:.0%})"
+    )
 
 
 def of_returns(found: Returns) -> str:
     """Says what dreams promise over what reality gives."""
-    typical = sum(map(abs, found.real)) / len(found.real)
+    if found.standard_error is None:
+        return f"one episode does not tell what dreams promise (difference {found.difference:+.3g})"
+    small = _SAME_RETURN * sum(map(abs, found.real)) / len(found.real)
     chance = _STANDARD_ERRORS * found.standard_error
-    if abs(found.difference) <= max(chance, _SAME_RETURN * typical):
-        return f"dreams and reality give the same return (difference {found.difference:+.3g} ± {chance:.2g})"
+    shown = f"(difference {found.difference:+.3g} ± {chance:.2g})"
+    if max(abs(found.difference), chance) <= small:
+        return f"dreams and reality give the same return {shown}"
+    if abs(found.difference) <= max(chance, small):
+        return f"returns of dreams and reality cannot be told apart in {len(found.real)} episodes {shown}"
     more = "more" if found.difference > 0 else "less"
     return f"dreams promise {abs(found.difference):.3g} {more} than reality gives"
 
 
 def of_coverage(found: Coverage, level: float) -> str:
     """Says whether predicted intervals hold what they promise."""
+    if found.num_values < _ENOUGH_VALUES:
+        return f"{found.num_values} values are too few to judge intervals"
     held, chance = found.at(level), _STANDARD_ERRORS * (level * (1 - level) / found.num_values) ** 0.5
     if abs(held - level) <= max(chance, _SAME_COVERAGE):
         name = "intervals are about right"
@@ -71,7 +84,7 @@ def of_coverage(found: Coverage, level: float) -> str:
 def table(report: GapReport) -> str:
     """Returns the report for people to read."""
     lines = [
-        f"{report.model} against {report.env}, policy {report.policy}: {report.episodes} episodes, "
+        f"{report.model} against {report.reality}, policy {report.policy}: {report.episodes} episodes, "
         f"{report.num_steps:,} real steps, at most {report.horizon} an episode, seed {report.seed}",
         "",
         *_curves(report),
@@ -128,7 +141,8 @@ def _returns(report: GapReport) -> str:
     num = len(found.real)
     dream, real = sum(found.dream) / num, sum(found.real) / num
     return (
-        f"dream {dream:.4g}, real {real:.4g}, difference {found.difference:+.3g} ± {found.difference_std:.2g}, "
+        f"dream {dream:.4g}, real {real:.4g}, difference {found.difference:+.3g} "
+        f"(standard error {_number(found.standard_error)}), "
         f"correlation {_number(found.correlation)}; {found.held_fraction:.1%} of dream steps held back"
     )
 

@@ -203,6 +203,5 @@ def _import(module: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise ZooError(
-            f'Minari datasets need the extra "minari", which is not installed: pip install "zoo-core[minari]", or from '
-            f'a checkout pip install -e ".[minari]" ({error})'
+            f'Minari datasets need the extra "minari" of zoo-core ({error}): pip install "minari[hdf5]"'
         ) from error

@@ -36,7 +36,7 @@ _EMPTY = "the replay is empty: add steps, or make one with Replay.collect(env, s
 class Replay:
     """Experience of `num_envs` environments, in the order in which it was made.
 
-    It is a `zoo_core.checkpoint.Recording`: checkpoints write what was added since the one before.
+    It is a `zoo_core.recording.Recording`: checkpoints write what was added since the one before.
 
     Args:
         observation_space: of one environment.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import torch
 
 from zoo_core.errors import ZooError
 
@@ -127,8 +128,14 @@ class Rings:
         return rows * self._num + streams
 
     def read(self, column: int, places: Array) -> Array:
-        """Returns a copy of rows of one array: `[*places.shape, ...]`."""
-        return np.take(self.columns.arrays[column], places, axis=0)
+        """Returns a copy of rows of one array: `[*places.shape, ...]`, in memory that torch has set aside.
+
+        Torch aligns its memory, NumPy does not, and the last bits of a product depend on it.
+        """
+        array = self.columns.arrays[column]
+        dtype = torch.from_numpy(np.empty(0, array.dtype)).dtype
+        copy: Array = torch.empty((*places.shape, *array.shape[1:]), dtype=dtype).numpy()
+        return np.take(array, places, axis=0, out=copy, mode="clip")
 
     def write(self, column: int, places: Array, values: Any) -> None:
         """Writes rows of one array."""

@@ -20,6 +20,7 @@ from zoo_core.world_model import WorldModel
 _STEPS = 400  # of real experience
 _UPDATES = 30
 _CORRIDOR_STEPS = 40
+_SHORT = 15  # steps of an episode in which an agent is checked: several end, whatever it does, none with 64 steps
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,11 @@ def env_ids_for(spec: ComponentSpec) -> tuple[str, ...]:
 
 
 def register(env_id: str) -> str:
-    """Registers one of `env_ids_for` with Gymnasium, unless it is, and returns it."""
-    if env_id not in gym.registry:
-        gym.register(env_id, lambda **_: _ENVS[env_id](), disable_env_checker=True)
-    return env_id
+    """Registers one of `env_ids_for` with Gymnasium, cut to short episodes, and returns its id."""
+    short = f"short/{env_id}" if "-v" in env_id else f"short/{env_id}-v0"
+    if short not in gym.registry:
+        gym.register(short, lambda **_: _ENVS[env_id](), max_episode_steps=_SHORT, disable_env_checker=True)
+    return short
 
 
 def models_for(spec: PlannerSpec) -> tuple[ModelCase, ...]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 
@@ -146,4 +147,5 @@ def test_data_that_does_not_fit_is_a_mistake_of_the_user(dataset, capsys, env, d
 
 def test_a_model_free_agent_cannot_learn_from_data_by_the_command(dataset, capsys):
     assert main(["train", "ppo", "--env", "CartPole-v1", "--data", f"minari:{dataset}", "-q"]) == 2
-    assert "PPOAgent learns in its environment only" in capsys.readouterr().err
+    assert "agent 'ppo' learns in its environment only" in capsys.readouterr().err
+    assert not Path("runs").exists()

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import json
+import re
 import tempfile
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
-from zoo_core import archive, spaces
-from zoo_core.acting import as_vec_env
+from zoo_core import spaces
+from zoo_core.acting import RandomPolicy, as_vec_env
 from zoo_core.agent import Agent
-from zoo_core.checkpoint import Checkpoints
 from zoo_core.plugins import make_env
-from zoo_core.testing.checks.expect import difference, expect, same
+from zoo_core.testing.checks.expect import BrokenRule, difference, expect, same
+from zoo_core.testing.checks.resume import check_resume, differing, saved
+
+_NUM_ENVS = 4
+_NUM_OBSERVATIONS = 64  # on which the actions of two agents are compared
+_STOP_AFTER = 3  # calls of a callback that then stops
+_CLOSE = 1e-4  # batches of different sizes sum in different orders
 
 
 def check_agent(agent_class: Callable[..., Agent], env_id: str, config: Any = None, *, steps: int = 64) -> Agent:
-    """Checks that an agent keeps the contract: counting, acting, determinism, evaluation in mid-training, files, and
-    going on from a checkpoint.
+    """Checks that an agent keeps the contract: counting, acting, determinism, evaluation in mid-training, several
+    environments, seeds, files, and going on from a checkpoint.
 
     Args:
         agent_class: the class, or a function with its arguments `(env, config, *, seed)`.
-        env_id: of the environment to learn in.
-        config: small enough for `steps` to hold at least one iteration.
+        env_id: of the environment to learn in; one with short episodes shows more.
+        config: small enough for `steps` to hold at least one iteration that learns.
         steps: env steps of each learning.
 
     Returns:
@@ -37,21 +42,19 @@ def check_agent(agent_class: Callable[..., Agent], env_id: str, config: Any = No
         AssertionError: A rule is broken; the message says which, what was seen and how to mend it.
     """
     agent = agent_class(env_id, config, seed=0)
-    calls = _Calls()
+    begun, calls = saved(agent), _Calls()
     expect(agent.learn(steps, callback=calls) is agent, "learn returns the agent", "something else", "return self")
     _check_counting(agent, calls, steps)
+    _check_learned(agent, begun, steps)
     obs = _observations(env_id)
     twin = agent_class(env_id, config, seed=0).learn(steps, callback=_Calls())
-    expect(
-        same(_actions(agent, obs), _actions(twin, obs)),
-        "the same seed gives the same agent",
-        difference(_actions(agent, obs), _actions(twin, obs)),
-        "draw from streams of self.seed; run SB3 inside zoo_core.seeding.GlobalStreams",
-    )
+    _check_twin(agent, twin, obs)
     _check_predict(agent, env_id)
+    _check_rows(agent, obs)
     _check_evaluation(agent, twin, env_id, steps)
     _check_stop(agent_class, env_id, config, steps)
     _check_save(agent, obs)
+    _check_several(agent_class, env_id, config, steps, obs)
     check_resume(agent_class, env_id, config, steps)
     return agent
 
@@ -68,6 +71,29 @@ def _check_counting(agent: Agent, calls: _Calls, steps: int) -> None:
         "callbacks are called after every env step",
         f"{calls.num} calls in {agent.num_timesteps} steps",
         "step self.env, not an environment of your own",
+    )
+
+
+def _check_learned(agent: Agent, begun: dict[str, bytes], steps: int) -> None:
+    """Sees to it that the checks after this one would notice what is forgotten."""
+    tensors = [name for name in begun if name.startswith(("to_file/", "world_model/")) and not name.endswith("/")]
+    learned = saved(agent)
+    expect(
+        not tensors or any(begun[name] != learned.get(name) for name in tensors),
+        "an agent that has tensors learns some of them",
+        f"nothing was learned in {steps} steps",
+        "check a smaller config (check_config of the spec) or more steps",
+    )
+
+
+def _check_twin(agent: Agent, twin: Agent, obs: Any) -> None:
+    first, second = saved(agent), saved(twin)
+    actions = [_actions(each, obs) for each in (agent, twin)]
+    expect(
+        first == second and same(*actions),
+        "the same seed gives the same agent",
+        difference(*actions) if first == second else differing(first, second),
+        "draw from streams of self.seed; run SB3 inside zoo_core.seeding.GlobalStreams",
     )
 
 
@@ -97,6 +123,20 @@ def _check_predict(agent: Agent, env_id: str) -> None:
     vec_env.close()
 
 
+def _check_rows(agent: Agent, obs: Any) -> None:
+    """Compares a batch with its rows, where nothing is drawn at random."""
+    whole, again = _actions(agent, obs), _actions(agent, obs)
+    if same(whole, again):
+        rows = [_actions(agent, row) for row in spaces.unbatch(agent.observation_space, obs)]
+        alone = spaces.batch_of(agent.action_space, rows)
+        expect(
+            same(whole, alone, tolerance=_CLOSE),
+            "predict acts on each row of a batch as on the row alone",
+            difference(whole, alone),
+            "let no row look at another",
+        )
+
+
 def _check_evaluation(agent: Agent, twin: Agent, env_id: str, steps: int) -> None:
     """Lets one of two equal agents be evaluated; both learn on and must stay equal."""
     env = make_env(env_id)
@@ -114,11 +154,12 @@ def _check_evaluation(agent: Agent, twin: Agent, env_id: str, steps: int) -> Non
 
 
 def _check_stop(agent_class: Callable[..., Agent], env_id: str, config: Any, steps: int) -> None:
-    agent = agent_class(env_id, config, seed=0).learn(10 * steps, callback=lambda *_: False)
+    calls = _Calls(_STOP_AFTER)
+    agent = agent_class(env_id, config, seed=0).learn(steps, callback=calls)
     expect(
-        agent.num_timesteps < 10 * steps,
-        "learning stops when a callback returns False",
-        f"all {agent.num_timesteps} steps were made",
+        calls.num == _STOP_AFTER,
+        "learning stops when a callback returns False, also in the middle of an iteration",
+        f"{agent.num_timesteps} of {steps} steps were made, told to stop after {_STOP_AFTER}",
         "look at self.env.stop after each env step",
     )
 
@@ -127,90 +168,99 @@ def _check_save(agent: Agent, obs: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = agent.save(Path(folder) / "agent")
         loaded = type(agent).load(path, device=agent.device)
+    first, second = saved(agent), saved(loaded)
     expect(
-        same(_actions(agent, obs), _actions(loaded, obs)) and loaded.num_timesteps == agent.num_timesteps,
+        first == second and loaded.num_timesteps == agent.num_timesteps,
+        "a loaded agent is the saved one, byte for byte",
+        f"{differing(first, second)}, {loaded.num_timesteps} of {agent.num_timesteps} steps",
+        "write in to_file all that acts and can go on learning, and restore all of it in load_file",
+    )
+    actions = [_actions(each, obs) for each in (agent, loaded)]
+    expect(
+        same(*actions),
         "a loaded agent acts as the saved one",
-        difference(_actions(agent, obs), _actions(loaded, obs)),
+        difference(*actions),
         "write all that acts in to_file, and restore it in load_file",
     )
 
 
-def check_resume(agent_class: Callable[..., Agent], env_id: str, config: Any, steps: int) -> None:
-    """Checks that a run that is stopped, and goes on from its checkpoint, ends as one that never was, byte for byte.
-
-    Args:
-        agent_class: as of `check_agent`.
-        env_id: of the environment to learn in.
-        config: small enough for `steps` to hold at least one iteration.
-        steps: env steps between checkpoints; each run makes three times as many.
-
-    Raises:
-        AssertionError: It ends otherwise; the message says in what.
-    """
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="no episode ended")  # in so few steps
-        directories = Path(folder) / "whole", Path(folder) / "stopped"
-        whole, stopped, resumed = (agent_class(env_id, config, seed=0) for _ in range(3))
-        whole.learn(3 * steps, checkpoints=Checkpoints(directories[0], every=steps))
-        stopped.learn(
-            3 * steps,
-            callback=lambda *_: stopped.num_timesteps < 5 * steps // 2,
-            checkpoints=Checkpoints(directories[1], every=steps),
-        )
-        expect(
-            Checkpoints(directories[1], every=steps).find(),
-            f"an iteration of the checked agent fits into {steps} env steps, so that a checkpoint can follow",
-            f"none in {stopped.num_timesteps} env steps",
-            "check a smaller config, or more steps",
-        )
-        resumed.learn(3 * steps, checkpoints=Checkpoints(directories[1], every=steps, resume=True))
-    first, second = (_everything(each) for each in (whole, resumed))
+def _check_several(agent_class: Callable[..., Agent], env_id: str, config: Any, steps: int, obs: Any) -> None:
+    """Learns with several environments and two seeds, unless the agent says that it takes one environment only."""
+    agents = []
+    for seed in (0, 1):
+        try:
+            agent = agent_class(_SameSeed(as_vec_env(env_id, num_envs=_NUM_ENVS)), config, seed=seed)
+        except ValueError as error:
+            if not re.search(r"\b(one|single|1)\b.*\benv", str(error)):
+                raise
+            agent = agent_class(_SameSeed(as_vec_env(env_id)), config, seed=seed)
+        calls = _Calls()
+        try:
+            agent.learn(steps, callback=calls)
+        except Exception as error:
+            raise BrokenRule(
+                "an agent learns in several environments at once",
+                f"{type(error).__name__}: {error}, with {agent.env.num_envs} environments",
+                "handle batches of observations, or raise ValueError in __init__: 'takes one environment'",
+            ) from error
+        _check_counting(agent, calls, steps)
+        agents.append(agent)
+    acting = [each.predict(obs)[0] for each in agents]
     expect(
-        first == second,
-        "a run that is stopped and resumed from its checkpoint ends as one that never was, byte for byte",
-        ", ".join(name for name in first if first[name] != second.get(name)) + " differ",
-        "return every random stream in to_checkpoint, replays in recordings, and let begin_episodes reset self.env and "
-        "forget all about running episodes",
+        saved(agents[0]) != saved(agents[1]) or not same(*acting),
+        "two seeds give two agents",
+        "the same was learned, and the same actions are chosen, in environments that were seeded alike",
+        "draw from streams of self.seed",
     )
 
 
-def _everything(agent: Agent) -> dict[str, bytes]:
-    """Returns all that a checkpoint holds, as bytes by name."""
-    rest, arrays = archive.pack(agent.to_checkpoint())
-    parts = {"to_checkpoint": (rest, arrays), "to_file": agent.to_file()}
-    if agent.world_model is not None:
-        parts["world_model"] = agent.world_model.to_file()
-    parts |= {name: recording.since(None) for name, recording in agent.recordings.items()}
-    return {
-        f"{part}/{name}": value
-        for part, (data, tensors) in parts.items()
-        for name, value in {
-            "": json.dumps(data).encode(),
-            **{name: tensor.detach().cpu().numpy().tobytes() for name, tensor in tensors.items()},
-        }.items()
-    }
+class _SameSeed(VecEnvWrapper):
+    """An environment with one seed, whatever it is told."""
+
+    def __init__(self, venv: VecEnv) -> None:
+        super().__init__(venv)
+
+    def seed(self, seed: int | None = None) -> Any:
+        return self.venv.seed(0)
+
+    def reset(self) -> Any:
+        return self.venv.reset()
+
+    def step_wait(self) -> Any:
+        return self.venv.step_wait()
 
 
 class _Calls:
-    """A callback that counts."""
+    """A callback that counts, and stops after `limit` calls."""
 
-    def __init__(self) -> None:
-        self.num = 0
+    def __init__(self, limit: int | None = None) -> None:
+        self.num, self.limit = 0, limit
 
     def __call__(self, *args: Any) -> bool:
         self.num += 1
-        return True
+        return self.num != self.limit
 
 
 def _observations(env_id: str) -> Any:
+    """Returns what a random walk shows, `[64, ...]`."""
     vec_env = as_vec_env(env_id, seed=5)
-    obs = vec_env.reset()
+    policy, seen = RandomPolicy(vec_env.action_space), [vec_env.reset()]
+    for _ in range(_NUM_OBSERVATIONS - 1):
+        seen.append(vec_env.step(policy.predict(seen[-1])[0])[0])
     vec_env.close()
-    return obs
+    space = vec_env.observation_space
+    return spaces.batch_of(space, [spaces.index(space, obs, 0) for obs in seen])
 
 
 def _actions(agent: Agent, obs: Any) -> Any:
-    return agent.predict(obs, deterministic=True)[0]
+    try:
+        return agent.predict(obs, deterministic=True)[0]
+    except Exception as error:
+        raise BrokenRule(
+            "predict takes one observation or a batch, of any number of rows",
+            f"{type(error).__name__}: {error}",
+            "take the number of rows from the observation",
+        ) from error
 
 
 def _learned(agent: Agent) -> Any:

@@ -31,7 +31,7 @@ from zoo_core.testing.checks.environment import check_environment
 from zoo_core.testing.checks.expect import BrokenRule, expect
 from zoo_core.testing.checks.package import check_light, check_metadata
 from zoo_core.testing.checks.planner import check_planner
-from zoo_core.testing.checks.specs import check_config, check_references, check_summaries
+from zoo_core.testing.checks.specs import check_claims, check_config, check_references, check_summaries
 from zoo_core.testing.checks.world_model import check_world_model
 
 
@@ -124,7 +124,7 @@ def _checks_of_spec(spec: Spec) -> Iterator[Check]:
             yield Check(f"agent {spec.id} in {env_id}", partial(_check_agent, spec, env_id))
     elif isinstance(spec, WorldModelSpec):
         for case in cases.cases_of(spec):
-            yield Check(f"model {case.name}", partial(_check_model, case))
+            yield Check(f"model {case.name}", partial(_check_model, spec, case))
             yield Check(f"dreams in model {case.name}", partial(_check_dreams, case))
     elif isinstance(spec, PlannerSpec):
         for case in cases.models_for(spec):
@@ -158,8 +158,8 @@ def _on_cpu(agent_class: Any, *args: Any, **kwargs: Any) -> Any:
     return agent_class(*args, device="cpu", **kwargs)
 
 
-def _check_model(case: cases.ModelCase) -> None:
-    check_world_model(case.new, case.replay)
+def _check_model(spec: WorldModelSpec, case: cases.ModelCase) -> None:
+    check_claims(spec, check_world_model(case.new, case.replay))
 
 
 def _check_dreams(case: cases.ModelCase) -> None:

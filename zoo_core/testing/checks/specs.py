@@ -7,16 +7,21 @@ import json
 from functools import partial
 from typing import Any
 
+import torch
 import typer
 
+from zoo_core import seeding
 from zoo_core.agent import Agent
 from zoo_core.config import build_config, config_from_json, config_to_json
+from zoo_core.errors import Undecodable
 from zoo_core.planner import Planner
-from zoo_core.plugins import ComponentSpec, PluginInfo, broken_references, load_object
+from zoo_core.plugins import ComponentSpec, PluginInfo, WorldModelSpec, broken_references, load_object
 from zoo_core.plugins.diagnosis import diagnose
-from zoo_core.testing.checks.expect import BrokenRule, expect
+from zoo_core.testing.checks.expect import BrokenRule, expect, same
+from zoo_core.testing.checks.samples import sample_actions
 from zoo_core.world_model import WorldModel
 
+_ROWS = 32  # in which chance is looked for
 MAX_SUMMARY = 120  # characters: `zoo list` prints it in a line
 _MEND_CONFIG = "give every field a default and an annotation; use numbers, text, lists, mappings and functions"
 _BASES: dict[str, type] = {"agent": Agent, "model": WorldModel, "planner": Planner}
@@ -91,3 +96,43 @@ def check_config(spec: ComponentSpec) -> None:
             rule = f"a config can be built of {what}, written as JSON and read"
             raise BrokenRule(rule, f"{type(error).__name__}: {error}", _MEND_CONFIG) from error
         expect(again == written, f"a config of {what} reads as it was written", f"{again}, was {written}", _MEND_CONFIG)
+
+
+def check_claims(spec: WorldModelSpec, model: WorldModel) -> None:
+    """Checks that a fitted model can do what its spec says that it can, and no more."""
+    found = {
+        "decodes": _decodes(model),
+        "stochastic": _is_stochastic(model),
+        "epistemic": _step(model, seed=0, uncertainty=True).uncertainty is not None,
+        "players": model.num_players,
+    }
+    for name, is_so in found.items():
+        claimed = getattr(spec, name)
+        expect(
+            claimed == is_so,
+            "a spec says what its model can do",
+            f"{name}={claimed} in the spec of model {spec.id!r}, and the model itself has {name}={is_so}",
+            f"{name}={is_so} in the WorldModelSpec",
+        )
+
+
+def _decodes(model: WorldModel) -> bool:
+    try:
+        model.decode(model.initial_state(1, rng=seeding.rng(0, "claims", device=model.device)))
+    except Undecodable:
+        return False
+    return True
+
+
+def _is_stochastic(model: WorldModel) -> bool:
+    steps = [_step(model, seed=seed)[:3] for seed in range(3)]
+    return not all(same(steps[0], step) for step in steps)
+
+
+def _step(model: WorldModel, *, seed: int, **kwargs: Any) -> Any:
+    """Steps from the same states, with the same actions, in chance that is the seed's."""
+    state = model.initial_state(_ROWS, rng=seeding.rng(0, "claims", device=model.device))
+    with torch.no_grad():
+        return model.step(
+            state, sample_actions(model, state), rng=seeding.rng(seed, "chance", device=model.device), **kwargs
+        )

@@ -4,6 +4,7 @@ Each learns or knows its world in a few dozen lines, so they are also examples o
 """
 
 from zoo_core.testing.fakes.broken import Altered
+from zoo_core.testing.fakes.choices import Choices
 from zoo_core.testing.fakes.corridor import Corridor
 from zoo_core.testing.fakes.dict_model import DictModel, GoalModel
 from zoo_core.testing.fakes.kalman import KalmanModel
@@ -17,6 +18,7 @@ from zoo_core.testing.fakes.value_equivalent import ValueEquivalentModel
 __all__ = [
     "MDNRNN",
     "Altered",
+    "Choices",
     "Corridor",
     "CrossEntropyPlanner",
     "DictModel",

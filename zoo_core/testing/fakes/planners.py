@@ -84,6 +84,8 @@ class _Node:
             num = self.visits[action]
             if num == 0:
                 return legal[action], math.inf
+            if math.isnan(self.totals[action]):
+                return legal[action], -math.inf
             return legal[action], self.totals[action] / num + exploration * math.sqrt(math.log(tries) / num)
 
         return max(range(len(legal)), key=bound)
