@@ -24,11 +24,13 @@ class Tally(Agent):
         self.env.reset()
 
     def iterate(self):
-        for _ in range(min(16, self.remaining_timesteps)):
-            action = self.choose()
-            _, reward, done, _ = self.env.step(np.array([action]))
-            self.total[action] += float(reward[0]) - 5.0 * bool(done[0])
-            self.tries[action] += 1
+        num = self.env.num_envs
+        for _ in range(0, min(16, self.remaining_timesteps), num):
+            actions = np.array([self.choose() for _ in range(num)])
+            _, reward, done, _ = self.env.step(actions)
+            for action, gain in zip(actions, reward - 5.0 * done, strict=True):
+                self.total[action] += float(gain)
+                self.tries[action] += 1
             if self.env.stop:
                 break
         return {"mean": float(self.total.sum())}
@@ -95,6 +97,17 @@ class NeverStops(Tally):
     def iterate(self):
         for _ in range(self.remaining_timesteps):
             self.env.step(np.array([0]))
+        self.tries += 1
+        return {}
+
+
+class StopsLate(Tally):
+    """Looks up at the end of an iteration only."""
+
+    def iterate(self):
+        for _ in range(min(16, self.remaining_timesteps)):
+            self.env.step(np.array([0]))
+        self.tries += 1
         return {}
 
 
@@ -102,6 +115,64 @@ class Forgets(Tally):
     def load_file(self, data, tensors):
         super().load_file(data, tensors)
         self.total = -self.total
+
+
+class LoadsNothing(Tally):
+    def load_file(self, data, tensors):
+        pass
+
+
+class LearnsNothing(Tally):
+    def iterate(self):
+        metrics = super().iterate()
+        self.total, self.tries = torch.zeros(2), torch.zeros(2)
+        return metrics
+
+
+class LearnsUnseeded(Tally):
+    """Acts the same whatever it was made of."""
+
+    made: ClassVar[list[int]] = []
+
+    def __init__(self, env, config=None, **kwargs):
+        super().__init__(env, config, **kwargs)
+        self.made.append(1)
+        self.total += len(self.made)
+
+    def predict(self, observation, *args, **kwargs):
+        return (np.zeros(len(observation), int) if observation.ndim > 1 else np.int64(0)), None
+
+
+class IgnoresItsSeed(Tally):
+    def __init__(self, env, config=None, *, seed=None, **kwargs):
+        super().__init__(env, config, seed=0, **kwargs)
+
+
+class LooksAtOtherRows(Tally):
+    def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        actions, state = super().predict(observation, state, episode_start, deterministic)
+        return (actions * 0 + int(observation.mean() > 0) if deterministic else actions), state
+
+
+class ExpectsOneRow(Tally):
+    def predict(self, observation, *args, **kwargs):
+        if observation.ndim > 1 and len(observation) > 1:
+            raise RuntimeError("shapes do not match")
+        return super().predict(observation, *args, **kwargs)
+
+
+class ExpectsOneEnvironment(Tally):
+    def iterate(self):
+        if self.env.num_envs > 1:
+            raise RuntimeError("shapes do not match")
+        return super().iterate()
+
+
+class RefusesMoreThanOneEnvironment(Tally):
+    def __init__(self, env, config=None, **kwargs):
+        super().__init__(env, config, **kwargs)
+        if self.env.num_envs > 1:
+            raise ValueError(f"Tally takes one environment, got {self.env.num_envs}")
 
 
 class ForgetsItsStreams(Tally):
@@ -118,8 +189,8 @@ class KeepsItsEpisode(Tally):
         return int(self.before > 0)
 
     def iterate(self):
-        for _ in range(min(16, self.remaining_timesteps)):
-            obs, reward, _, _ = self.env.step(np.array([self.choose()]))
+        for _ in range(0, min(16, self.remaining_timesteps), self.env.num_envs):
+            obs, reward, _, _ = self.env.step(np.full(self.env.num_envs, self.choose()))
             self.before = float(obs[0, 0])
             self.total[self.choose()] += float(reward[0]) + self.before
             if self.env.stop:
@@ -135,8 +206,8 @@ class NeverBegins(Tally):
         pass
 
     def iterate(self):
-        for _ in range(min(16, self.remaining_timesteps)):
-            obs, _, _, _ = self.env.step(np.array([self.choose()]))
+        for _ in range(0, min(16, self.remaining_timesteps), self.env.num_envs):
+            obs, _, _, _ = self.env.step(np.array([self.choose() for _ in range(self.env.num_envs)]))
             self.total += float(obs[0, 0])
             if self.env.stop:
                 break
@@ -148,8 +219,9 @@ def test_registered_agents_keep_the_contract(id):
     check_agent(load_object(agent_spec(id).entry_point), "CartPole-v1")
 
 
-def test_a_careful_agent_is_accepted():
-    assert check_agent(Tally, "CartPole-v1").num_timesteps == 128
+@pytest.mark.parametrize("agent_class", [Tally, RefusesMoreThanOneEnvironment])
+def test_a_careful_agent_is_accepted(agent_class):
+    assert check_agent(agent_class, "CartPole-v1").num_timesteps == 128
 
 
 @pytest.mark.parametrize(
@@ -161,7 +233,15 @@ def test_a_careful_agent_is_accepted():
         (DisturbedByActing, "an evaluation in mid-training changes nothing in what is learned"),
         (Batches, "for a single observation predict returns a single action"),
         (NeverStops, "learning stops when a callback returns False"),
-        (Forgets, "a loaded agent acts as the saved one"),
+        (StopsLate, "also in the middle of an iteration; seen: 16 of 64 steps were made, told to stop after 3"),
+        (LearnsNothing, "seen: nothing was learned in 64 steps; to mend it: check a smaller config"),
+        (LearnsUnseeded, "the same seed gives the same agent; seen: to_file/total differs"),
+        (IgnoresItsSeed, "two seeds give two agents"),
+        (LooksAtOtherRows, "predict acts on each row of a batch as on the row alone"),
+        (ExpectsOneRow, "of any number of rows; seen: RuntimeError: shapes do not match"),
+        (ExpectsOneEnvironment, "in several environments at once; seen: RuntimeError: shapes do not match, with 4"),
+        (Forgets, "a loaded agent is the saved one, byte for byte; seen: to_file/total differs"),
+        (LoadsNothing, "a loaded agent is the saved one, byte for byte; seen: to_file/total, to_file/tries differ"),
         (ForgetsItsStreams, "a run that is stopped and resumed from its checkpoint ends as one that never was"),
         (KeepsItsEpisode, "a run that is stopped and resumed from its checkpoint ends as one that never was"),
         (NeverBegins, "a run that is stopped and resumed from its checkpoint ends as one that never was"),

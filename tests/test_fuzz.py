@@ -207,7 +207,7 @@ def test_absurd_contents_are_refused_in_a_line_that_names_the_file(corpus, name,
 
 
 REFUSED_RUNS = [
-    ("sac/checkpoint-000002", "run", ["x"], "cannot go on with other options: "),
+    ("sac/checkpoint-000002", "run", ["x"], "it does not say of which run it is"),
     ("sac/checkpoint-000002", "progress", ..., "KeyError: 'progress'"),
     ("sac/checkpoint-000002", "progress.goal", "many", "ValueError: invalid literal for int()"),
     ("sac/checkpoint-000002", "progress.episodes", 3, "TypeError: 'int' object is not iterable"),

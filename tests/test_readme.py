@@ -56,7 +56,6 @@ def test_every_number_that_these_tests_make_smaller_is_in_the_readme(said):
     assert said in README
 
 
-@pytest.mark.filterwarnings("ignore:Evaluation environment is not wrapped with a ``Monitor``")
 def test_the_first_snippet_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = run(with_fewer_steps(blocks("python")[0]))

@@ -134,7 +134,7 @@ def _read(path: str | Path, kind: str | None, *, whole: bool) -> tuple[dict[str,
         )
     if kind is not None and header.get("kind") != kind:
         held = header.get("kind")
-        hint = f": {_READERS[held]} reads it" if held in _READERS else ""
+        hint = f": {_READERS[held]} reads it" if isinstance(held, str) and held in _READERS else ""
         raise CheckpointError(f"{path} holds a file of kind {held!r:.40}, expected {kind!r}{hint}")
     return header, tensors
 

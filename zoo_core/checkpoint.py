@@ -146,15 +146,15 @@ class Checkpoints:
         for path in self.find():
             try:
                 header, tensors = archive.read_archive(path, kind="checkpoint")
-                self._check_same_run(header.get("run"), self._describe_run(agent, options))
                 with restoring(path, tensors):
+                    self._check_same_run(header["run"], self._describe_run(agent, options))
                     load_progress(header["progress"])
                     for name, recording in agent.recordings.items():
                         recording.restore(self._read_segments(name, header["recordings"][name]))
                     self._load(agent, header, tensors)
             except _OtherRun as error:
                 raise CheckpointError(str(error)) from None
-            except (CheckpointError, FileNotFoundError) as error:
+            except (CheckpointError, OSError) as error:
                 damaged.append(str(error))
                 continue
             if damaged:
@@ -259,11 +259,13 @@ class Checkpoints:
         elif self._num_ended is not None:
             self._num_ended = agent.env.num_ended
 
-    def _check_same_run(self, before: Any, now: dict[str, Any]) -> None:
-        if changed := differences(_as_dict(before), now):
+    def _check_same_run(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        if not isinstance(before, dict):
+            raise CheckpointError("it does not say of which run it is")
+        if changed := differences(before, now):
             raise _OtherRun(
-                f"the run in {self.directory} cannot go on with other options: {'; '.join(changed)}; for more steps, let "
-                "it end and go on from the agent that it saves"
+                f"the run in {self.directory} cannot go on with other options: {'; '.join(changed)}; for more steps, "
+                "let it end and go on from the agent that it saves"
             )
 
     def _oldest_needed(self) -> int:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import gymnasium as gym
@@ -15,6 +12,7 @@ import pytest
 from gymnasium.envs.classic_control import PendulumEnv
 
 import zoo_core
+from tests.fake_distribution import install, site_packages
 from zoo_core.cli import main
 from zoo_core.plugins import load_plugins
 
@@ -153,28 +151,11 @@ class Outcome:
 @pytest.fixture(autouse=True)
 def lab(tmp_path_factory, monkeypatch):
     """Installs the plugin, and goes to an empty directory."""
-    site = tmp_path_factory.mktemp("site")
-    install(site, "lab", PLUGIN, agent=AGENT, commands=COMMANDS)
-    with monkeypatch.context() as patch:
-        patch.syspath_prepend(site)
+    with site_packages(tmp_path_factory.mktemp("site"), monkeypatch) as site, monkeypatch.context() as patch:
+        install(site, "lab", PLUGIN, agent=AGENT, commands=COMMANDS)
         load_plugins(reload=True)
         patch.chdir(tmp_path_factory.mktemp("work"))
         yield site
-    for module in [name for name in sys.modules if name.startswith("zoo_fake_")]:
-        del sys.modules[module]
-    shutil.rmtree(site)
-    load_plugins(reload=True)
-
-
-def install(site: Path, name: str, plugin: str, **modules: str) -> None:
-    """Writes a distribution with one plugin into a directory on `sys.path`."""
-    package, info = site / f"zoo_fake_{name}", site / f"zoo_fake_{name}-1.2.dist-info"
-    package.mkdir()
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: zoo-fake-{name}\nVersion: 1.2\n")
-    (info / "entry_points.txt").write_text(f"[zoo_core.plugins]\n{name} = zoo_fake_{name}.plugin\n")
-    for module, source in {"__init__": "", "plugin": plugin, **modules}.items():
-        (package / f"{module}.py").write_text(dedent(source))
 
 
 @pytest.fixture

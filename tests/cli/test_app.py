@@ -9,8 +9,7 @@ import pytest
 from typer.main import get_command
 
 from zoo_core.cli.app import app
-
-COMMANDS = ("plugins", "list", "info", "train", "eval", "dream", "gap", "doctor", "new")
+from zoo_core.plugins.spec import BUILT_IN_COMMANDS
 
 
 def one_line(text: str) -> str:
@@ -21,7 +20,7 @@ def one_line(text: str) -> str:
 def test_without_a_command_zoo_shows_its_help(zoo):
     shown = zoo()
     assert shown.code == 0
-    assert all(command in shown.out for command in COMMANDS)
+    assert all(command in shown.out for command in BUILT_IN_COMMANDS)
 
 
 def test_the_help_lists_commands_of_plugins_and_imports_none(zoo):
@@ -31,11 +30,15 @@ def test_the_help_lists_commands_of_plugins_and_imports_none(zoo):
     assert "zoo_fake_lab.commands" not in sys.modules
 
 
+def test_plugins_may_register_none_of_the_names_of_our_own_commands():
+    assert tuple(get_command(app).commands) == BUILT_IN_COMMANDS
+
+
 def test_version(zoo):
     assert zoo("--version").out == "zoo-core 0.1.0\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", BUILT_IN_COMMANDS)
 def test_every_command_and_option_explains_itself(zoo, command):
     shown = zoo(f"{command} --help")
     assert shown.code == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.fake_distribution import install
 from zoo_core.plugins import load_plugins
 
 HOOK = """
@@ -25,21 +26,12 @@ GOOD = HOOK.replace("{module}", "parts")
 def plugin(lab):
     """Installs a plugin, or a package of environments."""
 
-    def install(
-        name: str, source: str, *, metadata: str = "", group: str = "zoo_core.plugins", parts: str = ""
-    ) -> Path:
-        package, info = lab / f"zoo_fake_{name}", lab / f"zoo_fake_{name}-1.2.dist-info"
-        package.mkdir()
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.4\nName: zoo-fake-{name}\nVersion: 1.2\n{metadata}\n")
-        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = zoo_fake_{name}.plugin\n")
-        (package / "__init__.py").touch()
-        (package / "plugin.py").write_text(source.replace("{name}", name))
-        (package / "parts.py").write_text(parts or "class Part: ...\n")
+    def install_and_load(name: str, source: str, *, parts: str = "class Part: ...\n", **options: str) -> Path:
+        package = install(lab, name, source.replace("{name}", name), parts=parts, **options)
         load_plugins(reload=True)
         return package
 
-    return install
+    return install_and_load
 
 
 @pytest.fixture
@@ -77,6 +69,22 @@ def test_one_plugin_is_named_by_itself_its_distribution_or_what_it_brings(zoo, n
     assert "  model mlp\n" in shown.out
     assert f"  zoo-core<0.2,>=0.1: {version('zoo-core')}\n" in shown.out
     assert "zoo-sb3" not in shown.out
+
+
+@pytest.mark.parametrize("name", ["zoo-core", "zoo_core"])
+def test_zoo_core_is_examined_as_plugins_are(zoo, name):
+    (core,) = zoo("doctor", name, "--json").json()["packages"]
+    assert (core["name"], core["version"], core["broken"]) == ("zoo-core", version("zoo-core"), False)
+    assert core["location"].endswith("zoo_core")
+    assert core["requires"]["gymnasium>=1.2"] == version("gymnasium")
+    assert f"extra hub: huggingface-hub {version('huggingface-hub')}" in core["provides"]
+
+
+def test_an_extra_that_is_not_installed_is_said_not_to_be(zoo, monkeypatch):
+    monkeypatch.setattr(
+        "zoo_core.plugins.diagnosis.version", lambda name: "1.0" if name != "wandb" else version("nowhere")
+    )
+    assert "  extra wandb: wandb is not installed\n" in zoo("doctor zoo-core").out
 
 
 @pytest.mark.parametrize("name", ["zoo_envs", "zoo-envs", "zoo_envs/CartPoleSwingUp-v0"])
@@ -117,6 +125,13 @@ BROKEN = {
         GOOD.replace("PlannerSpec", "AgentSpec").replace("{name}-plan", "ppo"),
         "already registered by zoo-",
         "uninstall one of the two, or leave this one out: ZOO_DISABLE_PLUGINS=",
+    ),
+    "command": (
+        GOOD.replace("PlannerSpec(", "CommandSpec(")
+        .replace("{name}-plan", "train")
+        .replace("AgentSpec", "CommandSpec"),
+        "command 'train' of zoo-fake-command 1.2 is already one of zoo-core: choose another id",
+        "a bug of zoo-fake-command",
     ),
     "selftwice": (GOOD + GOOD.splitlines()[-1], "is already registered by", "a bug of zoo-fake-selftwice"),
     "nowhere": (
@@ -191,6 +206,14 @@ def test_a_place_where_no_run_can_be_written_is_named(zoo, lab):
     assert f"no file can be written to {Path.cwd() / 'runs'}" in problems(zoo("doctor --json"))["runs"][0]
 
 
+def test_a_name_to_disable_that_no_plugin_has_is_said(zoo, monkeypatch):
+    monkeypatch.setenv("ZOO_DISABLE_PLUGINS", "lab,ensembel")
+    load_plugins(reload=True)
+    said = "ZOO_DISABLE_PLUGINS disables no plugin 'ensembel': did you mean 'ensemble'?"
+    assert said in zoo("doctor --json").json()["notes"]
+    assert said in zoo("plugins").out.splitlines()
+
+
 def test_strict_mode_does_not_keep_the_doctor_away(zoo, plugin, monkeypatch):
     plugin("exits", BROKEN["exits"][0])
     monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
@@ -203,6 +226,7 @@ def test_strict_mode_does_not_keep_the_doctor_away(zoo, plugin, monkeypatch):
     [
         ("ensembel", "error: no plugin is called 'ensembel' or brings it: did you mean 'ensemble'?\n"),
         ("lab", "error: plugin 'lab' is left out: ZOO_DISABLE_PLUGINS=lab\n"),
+        ("zoo_fake_lab", "error: plugin 'zoo_fake_lab' is left out: ZOO_DISABLE_PLUGINS=lab\n"),
     ],
 )
 @pytest.mark.usefixtures("healthy")

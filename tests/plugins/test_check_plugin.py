@@ -83,6 +83,21 @@ FAULTS = {
         "agent probe in CartPole-v1",
         "resumed",
     ),
+    "loads nothing": (
+        {
+            AGENT: {
+                'self.mean, self.std = tensors["mean"], tensors["std"]': "pass",
+                'self.tried, self.returns = tensors["tried"], tensors["returns"]': "pass",
+            }
+        },
+        "agent probe in Pendulum-v1",
+        "a loaded agent is the saved one, byte for byte; seen: to_file/mean",
+    ),
+    "big check_config": (
+        {AGENT: {"self._finish(int(row))": "pass"}},
+        "agent probe in Pendulum-v1",
+        "nothing was learned in 64 steps",
+    ),
     "no spaces": (
         {PLUGIN: {'("Box", "Discrete")': '("Graph",)'}},
         "agent probe",
@@ -113,6 +128,8 @@ def test_a_check_of_a_plugin_lists_all_that_failed(site):
     )
 
 
+MOVE = "np.clip(self._position + move, -1.0, 1.0"
+IN_PLACE = {f"self._position = {MOVE})": f"{MOVE}, out=self._position)"}
 ENV_FAULTS = {
     "no namespace": ({"__init__.py": {"zoo_probe/": "probe/"}}, "registers environments", "of the namespace zoo_probe"),
     "outside": (
@@ -125,7 +142,91 @@ ENV_FAULTS = {
         "env zoo_probe/Probe-v0",
         "goes on from a state that is set",
     ),
+    "state handed out": (
+        {"env.py": {"self._position.copy()": "self._position", **IN_PLACE}},
+        "env zoo_probe/Probe-v0",
+        "when it was set once; to mend it: let get_state return a copy",
+    ),
+    "state taken": (
+        {"env.py": {"np.array(state, np.float64)": "state", **IN_PLACE}},
+        "env zoo_probe/Probe-v0",
+        "when it was set again; to mend it: let set_state copy",
+    ),
+    "another state": (
+        {"env.py": {"np.asarray(obs, np.float64)": "-np.asarray(obs, np.float64)"}},
+        "env zoo_probe/Probe-v0",
+        "an observation shows the state",
+    ),
 }
+
+
+MODEL, PLANNER = "world_model.py", "planner.py"
+SUMMARY = 'action_spaces=("Box", "Discrete"),'
+MODEL_FAULTS = {
+    "claims chance": ({PLUGIN: {SUMMARY: f"{SUMMARY} stochastic=True,"}}, "the model itself has stochastic=False"),
+    "claims to know its limits": ({PLUGIN: {SUMMARY: f"{SUMMARY} epistemic=True,"}}, "itself has epistemic=False"),
+    "claims not to decode": ({PLUGIN: {SUMMARY: f"{SUMMARY} decodes=False,"}}, "itself has decodes=True"),
+    "hides chance": (
+        {MODEL: {"continues=1.0 - end": "continues=1.0 - temperature * torch.rand(1, generator=rng) / 9 - 0.5 * end"}},
+        "stochastic=False in the spec of model 'probe', and the model itself has stochastic=True",
+    ),
+    "global stream": (
+        {MODEL: {"torch.zeros(num_inputs, num_obs + 2)": "torch.randn(num_inputs, num_obs + 2)"}},
+        "construction draws from the generators it is given",
+    ),
+    "unseeded": (
+        {MODEL: {"torch.zeros(num_inputs, num_obs + 2)": "torch.ones(num_inputs, num_obs + 2) * (id(self) % 999_983)"}},
+        "the same seed gives the same initial weights",
+    ),
+    "mixed rows": (
+        {MODEL: {"return Belief(obs)": "return Belief(obs if state is None else obs + 0.01 * obs.mean(0))"}},
+        "what another row sees does not move this row",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", MODEL_FAULTS)
+def test_a_broken_rule_of_models_is_named(site, fault):
+    faults, message = MODEL_FAULTS[fault]
+    site.install("probe", "model", faults)
+    (check,) = [check for check in plugin_checks("probe") if check.name == "model probe-CartPole-v1"]
+    with pytest.raises(AssertionError, match=message):
+        check.run()
+
+
+PLANNER_FAULTS = {
+    "root 0 for all": (
+        {"state = repeat(state, tried)": "state = repeat(type(state)(*(leaf[[0] * num] for leaf in state)), tried)"},
+        "each root has a value and a plan of its own",
+    ),
+    "another root's action": (
+        {"torch.arange(num, device=rng.device) *": "torch.arange(num, device=rng.device).flip(0) *"},
+        "the action is that of its own root",
+    ),
+    "the worst": (
+        {"nan_to_num(nan=-torch.inf).max(1)": "nan_to_num(nan=torch.inf).min(1)"},
+        "the action is that of its own root",
+    ),
+    "one seed": (
+        {"with torch.no_grad():": "rng = torch.Generator().manual_seed(0)\n        with torch.no_grad():"},
+        "two seeds give two plans",
+    ),
+    "NaN first": ({"nan=-torch.inf": "nan=torch.inf"}, "a candidate whose return is NaN ranks last; seen: values .inf"),
+    "NaN raises": ({".isnan().all(1)": ".isnan()"}, "a candidate whose return is NaN ranks last; seen: NonFiniteError"),
+    "no end": ({"weight * step.continues": "weight"}, "counts by the probability that the episode goes on"),
+    "no evaluate": ({"if self.evaluate is not None": "if False"}, "`evaluate` counts"),
+}
+
+
+@pytest.mark.parametrize("fault", PLANNER_FAULTS)
+def test_a_broken_rule_of_planners_is_named(site, fault):
+    faults, message = PLANNER_FAULTS[fault]
+    site.install("probe", "planner", {PLANNER: faults})
+    checks = [check for check in plugin_checks("probe") if check.name.startswith("planner probe in model")]
+    assert len(checks) == 2
+    for check in checks:
+        with pytest.raises(AssertionError, match=message):
+            check.run()
 
 
 @pytest.mark.parametrize("fault", ENV_FAULTS)

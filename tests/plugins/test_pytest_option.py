@@ -33,7 +33,7 @@ def test_every_check_is_a_test_and_a_failure_says_how_to_mend_it(site, run):
     assert "zoo::zoo_probe::env zoo_probe/Probe-v0 FAILED" in done.stdout
     assert "rule:       an environment goes on from a state that is set as it did from that state before" in done.stdout
     assert "\nseen:       values up to " in done.stdout
-    assert "\nto mend it: let get_state return all that decides the next step" in done.stdout
+    assert "\nto mend it: let get_state return a copy of all that decides the next step" in done.stdout
     assert "1 failed, 10 passed" in done.stdout
     assert "test_own" not in done.stdout
 

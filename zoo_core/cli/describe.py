@@ -68,7 +68,8 @@ def describe_plugins() -> dict[str, list[Any]]:
 
 def unmatched(loaded: LoadedPlugins) -> list[str]:
     """Says which names in ZOO_DISABLE_PLUGINS no plugin has, and what each may have meant."""
-    known = [name for each in (*loaded.plugins, *loaded.failures) for name in (each.name, each.distribution)]
+    known = [name for plugin in loaded.plugins for name in (plugin.name, plugin.distribution)]
+    known += [name for failure in loaded.failures for name in (failure.name, failure.distribution)]
     return [f"{name!r}{did_you_mean(name, known)}" for name in loaded.unmatched]
 
 

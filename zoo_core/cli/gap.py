@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoo_core.world_model import WorldModel
 
 _RANDOM = "random"
-_EPISODES, _HORIZON, _TEMPERATURE = 20, 200, 1.0  # those of zoo_core.gap
+_EPISODES, _TEMPERATURE = 20, 1.0  # those of zoo_core.gap
 
 
 def gap(
@@ -33,7 +33,10 @@ def gap(
         ),
     ] = None,
     episodes: Annotated[int, typer.Option("--episodes", min=1, help="Real episodes, and as many dreams.")] = _EPISODES,
-    horizon: Annotated[int, typer.Option("--horizon", min=1, help="Steps of an episode at most.")] = _HORIZON,
+    horizon: Annotated[
+        int | None,
+        typer.Option("--horizon", min=1, help="Steps of an episode at most; default: the environment's limit."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Of the first episode; by default that of zoo eval.")
     ] = None,
@@ -87,7 +90,7 @@ def gap(
             env_kwargs=reality.kwargs,
         )
     own = source.is_dir() and policy is None and env is None and not env_kwargs
-    usual = episodes >= _EPISODES and horizon == _HORIZON and deterministic and temperature == _TEMPERATURE
+    usual = episodes >= _EPISODES and horizon is None and deterministic and temperature == _TEMPERATURE
     kept = keep(report, source) if own and usual else None
     if png is not None:
         report.plot(png)

@@ -18,7 +18,8 @@ from zoo_core.errors import ConfigError
 
 _WORDS = {"true": True, "false": False, "none": None, "null": None, "inf": math.inf, "-inf": -math.inf}
 
-_MAX_SHOWN = 80  # characters of a value in a message
+_MAX_SHOWN = 60  # characters of a value in a message
+_MAX_DIFFERENCES = 6  # named in a message
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
@@ -116,7 +117,9 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     old, new = to_dotted(before), to_dotted(now)
     names = [*old, *(name for name in new if name not in old)]
     changed = [name for name in names if name not in old or name not in new or old[name] != new[name]]
-    return [f"{name} was {_shown(old, name)} and is {_shown(new, name)} now" for name in changed]
+    said = [f"{name:.80} was {_shown(old, name)} and is {_shown(new, name)} now" for name in changed[:_MAX_DIFFERENCES]]
+    more = len(changed) - len(said)
+    return [*said, f"and {more} more"] if more else said
 
 
 def _shown(values: Mapping[str, Any], name: str) -> str:

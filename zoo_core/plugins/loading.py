@@ -1,8 +1,8 @@
 """Finds and loads the installed plugins, once in a process; the rest works where one is broken.
 
-Environment variables: `ZOO_DISABLE_PLUGINS` (a comma-separated list of entry-point or distribution names, or
-"all"; upper case, "-" and "_" make no difference) and `ZOO_STRICT_PLUGINS=1` (broken plugins raise instead; every class that a spec names is imported to
-see that it is there, which is slower).
+Environment variables: `ZOO_DISABLE_PLUGINS` (a comma-separated list of entry-point or distribution names, or "all";
+case, "-" and "_" make no difference) and `ZOO_STRICT_PLUGINS=1` (broken plugins raise instead; every class that a spec
+names is imported to see that it is there, which is slower).
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,11 +46,11 @@ def find_model(policy: Any, model: WorldModel | str | Path | None) -> WorldModel
 
 
 def check_arguments(
-    model: WorldModel, episodes: int, horizon: int, seed: int, observation: str | None, temperature: float
+    model: WorldModel, episodes: int, horizon: int | None, seed: int, observation: str | None, temperature: float
 ) -> None:
     """Raises ValueError where a number is out of range, or the model is not for one player."""
     for name, value, least in (("episodes", episodes, 1), ("horizon", horizon, 1), ("seed", seed, 0)):
-        if value < least:
+        if value is not None and value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
     if observation not in (None, "decoded", "latent"):
         raise ValueError(f'observation must be "decoded", "latent" or None, got {observation!r}')
@@ -117,13 +116,12 @@ class Reality(NamedTuple):
     name: str  # its id, else its class
     kwargs: dict[str, Any]  # that it was made with, as far as its spec tells
 
-    def time_limit(self) -> int:
-        """Returns the steps after which it says that it cuts an episode; dreams must not go on longer."""
+    def time_limit(self) -> int | None:
+        """Returns the steps after which it says that it cuts an episode, if any; dreams must not go on longer."""
         try:
-            limit = getattr(self.vec_env.get_attr("spec")[0], "max_episode_steps", None)
+            return getattr(self.vec_env.get_attr("spec")[0], "max_episode_steps", None)
         except AttributeError:
-            limit = None
-        return limit or sys.maxsize
+            return None
 
 
 @contextlib.contextmanager

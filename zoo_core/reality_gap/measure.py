@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from zoo_core.reality_gap.yardstick import Yardstick
 from zoo_core.world_model import WorldModel
 
 Array = np.ndarray[Any, Any]
+HORIZON = 200  # steps of an episode where the environment sets no limit
 MAX_STARTS = 512  # about so many predictions begin along the real episodes
 
 
@@ -34,7 +36,7 @@ def gap(
     env: Any = None,
     *,
     episodes: int = 20,
-    horizon: int = 200,
+    horizon: int | None = None,
     seed: int = EVALUATION_SEED,
     deterministic: bool = True,
     observation: str | None = None,
@@ -56,7 +58,7 @@ def gap(
             that the model names; the report says which it was. A `VecNormalize` that the policy learned behind shows
             it observations here too, as its statistics stand.
         episodes: Real episodes, and as many dreams.
-        horizon: Steps of an episode at most, in both worlds.
+        horizon: Steps of an episode at most, in both worlds; None for the environment's own limit, or 200 without one.
         seed: Episode i begins with `reset(seed=seed + i)`; the dreams and what random policies and those of SB3 draw
             follow from it too.
         deterministic: Take the best action rather than a sample. A stochastic agent of the zoo samples from its own
@@ -81,7 +83,8 @@ def gap(
         return LatentPolicy(acting, model, seed=seed) if player.observation == "latent" else acting
 
     with reality(env, policy, model, player, env_kwargs, min(episodes, MAX_ENVS)) as found:
-        horizon = min(horizon, found.time_limit())
+        limit = found.time_limit()
+        horizon = min(limit or sys.maxsize, horizon or limit or HORIZON)
         real = collect_episodes(
             begin, found.vec_env, model, episodes=episodes, horizon=horizon, seed=seed, deterministic=deterministic
         )

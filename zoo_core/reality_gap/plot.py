@@ -111,7 +111,8 @@ def _finish(axes: Any, title: str, xlabel: str, ylabel: str, steps: tuple[int, .
         axes.set_xscale("log")
         axes.set_xticks(steps, labels=map(str, steps))
         axes.minorticks_off()
-        axes.set_ylim(bottom=0.0)
+        positive = all((line.get_ydata() > 0).all() for line in axes.get_lines())
+        axes.set_yscale("log") if positive else axes.set_ylim(bottom=0.0)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 from stable_baselines3.common.evaluation import evaluate_policy
-from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from zoo_core import spaces
-from zoo_core.acting import RandomPolicy, as_vec_env
+from zoo_core.acting import as_vec_env
 from zoo_core.agent import Agent
 from zoo_core.plugins import make_env
 from zoo_core.testing.checks.expect import BrokenRule, difference, expect, same
 from zoo_core.testing.checks.resume import check_resume, differing, saved
+from zoo_core.testing.checks.samples import SameSeed, walk_observations
 
 _NUM_ENVS = 4
 _NUM_OBSERVATIONS = 64  # on which the actions of two agents are compared
@@ -46,7 +46,7 @@ def check_agent(agent_class: Callable[..., Agent], env_id: str, config: Any = No
     expect(agent.learn(steps, callback=calls) is agent, "learn returns the agent", "something else", "return self")
     _check_counting(agent, calls, steps)
     _check_learned(agent, begun, steps)
-    obs = _observations(env_id)
+    obs = walk_observations(env_id, _NUM_OBSERVATIONS)
     twin = agent_class(env_id, config, seed=0).learn(steps, callback=_Calls())
     _check_twin(agent, twin, obs)
     _check_predict(agent, env_id)
@@ -189,11 +189,11 @@ def _check_several(agent_class: Callable[..., Agent], env_id: str, config: Any, 
     agents = []
     for seed in (0, 1):
         try:
-            agent = agent_class(_SameSeed(as_vec_env(env_id, num_envs=_NUM_ENVS)), config, seed=seed)
+            agent = agent_class(SameSeed(as_vec_env(env_id, num_envs=_NUM_ENVS)), config, seed=seed)
         except ValueError as error:
             if not re.search(r"\b(one|single|1)\b.*\benv", str(error)):
                 raise
-            agent = agent_class(_SameSeed(as_vec_env(env_id)), config, seed=seed)
+            agent = agent_class(SameSeed(as_vec_env(env_id)), config, seed=seed)
         calls = _Calls()
         try:
             agent.learn(steps, callback=calls)
@@ -214,22 +214,6 @@ def _check_several(agent_class: Callable[..., Agent], env_id: str, config: Any, 
     )
 
 
-class _SameSeed(VecEnvWrapper):
-    """An environment with one seed, whatever it is told."""
-
-    def __init__(self, venv: VecEnv) -> None:
-        super().__init__(venv)
-
-    def seed(self, seed: int | None = None) -> Any:
-        return self.venv.seed(0)
-
-    def reset(self) -> Any:
-        return self.venv.reset()
-
-    def step_wait(self) -> Any:
-        return self.venv.step_wait()
-
-
 class _Calls:
     """A callback that counts, and stops after `limit` calls."""
 
@@ -239,17 +223,6 @@ class _Calls:
     def __call__(self, *args: Any) -> bool:
         self.num += 1
         return self.num != self.limit
-
-
-def _observations(env_id: str) -> Any:
-    """Returns what a random walk shows, `[64, ...]`."""
-    vec_env = as_vec_env(env_id, seed=5)
-    policy, seen = RandomPolicy(vec_env.action_space), [vec_env.reset()]
-    for _ in range(_NUM_OBSERVATIONS - 1):
-        seen.append(vec_env.step(policy.predict(seen[-1])[0])[0])
-    vec_env.close()
-    space = vec_env.observation_space
-    return spaces.batch_of(space, [spaces.index(space, obs, 0) for obs in seen])
 
 
 def _actions(agent: Agent, obs: Any) -> Any:

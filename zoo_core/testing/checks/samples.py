@@ -1,4 +1,4 @@
-"""What the checks feed a model with, and how they describe what it returns."""
+"""What the checks feed a model or an agent with, and how they describe what it returns."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import optree
 import torch
+from stable_baselines3.common.vec_env import VecEnvWrapper
 from torch import Tensor
 
 from zoo_core import seeding, spaces, world_model as beliefs
+from zoo_core.acting import RandomPolicy, as_vec_env
 from zoo_core.errors import Undecodable
 from zoo_core.testing.checks.expect import expect
 from zoo_core.world_model import State, WorldModel
@@ -88,3 +90,30 @@ def check_leaves(model: WorldModel, state: State, num: int, what: str) -> None:
                 f"{leaf.device}, the model is on {model.device}",
                 "make tensors with device=self.device",
             )
+
+
+class SameSeed(VecEnvWrapper):
+    """An environment with one seed, whatever it is told."""
+
+    def seed(self, seed: int | None = None) -> Any:
+        """Seeds it with 0."""
+        return self.venv.seed(0)
+
+    def reset(self) -> Any:
+        """Passes it on."""
+        return self.venv.reset()
+
+    def step_wait(self) -> Any:
+        """Passes it on."""
+        return self.venv.step_wait()
+
+
+def walk_observations(env_id: str, num: int) -> Any:
+    """Returns what a random walk shows, `[num, ...]`."""
+    vec_env = as_vec_env(env_id, seed=5)
+    policy, seen = RandomPolicy(vec_env.action_space), [vec_env.reset()]
+    for _ in range(num - 1):
+        seen.append(vec_env.step(policy.predict(seen[-1])[0])[0])
+    vec_env.close()
+    space = vec_env.observation_space
+    return spaces.batch_of(space, [spaces.index(space, obs, 0) for obs in seen])

@@ -2,18 +2,17 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import dedent
 
 import gymnasium as gym
 import pytest
 from gymnasium import spaces
 
 import zoo_core
+from tests.fake_distribution import install, site_packages
 from zoo_core.cli import main
 from zoo_core.errors import (
     ConfigError,
@@ -35,6 +34,7 @@ from zoo_core.plugins import (
     spec_of,
     specs,
 )
+from zoo_core.plugins.spec import BUILT_IN_COMMANDS
 
 HEADER = """
 from zoo_core.plugins import AgentSpec, CommandSpec, PlannerSpec, WorldModelSpec, hookimpl
@@ -48,6 +48,11 @@ def zoo_register(registry):
     registry.register(PlannerSpec("{name}-plan", "zoo_fake_{name}.parts:Part", summary="s"))
 """
 )
+PARTS = """
+class Part:
+    def __init__(self, config=None):
+        self.config = config
+"""
 
 
 @dataclass
@@ -56,29 +61,18 @@ class Site:
 
     path: Path
 
-    def install(self, name: str, plugin: str = GOOD, group: str = "zoo_core.plugins", **files: str) -> None:
-        package, info = self.path / f"zoo_fake_{name}", self.path / f"zoo_fake_{name}-1.2.dist-info"
-        package.mkdir()
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: zoo-fake-{name}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = zoo_fake_{name}.plugin\n")
-        files.setdefault("parts", "class Part:\n    def __init__(self, config=None):\n        self.config = config\n")
-        for module, source in {"__init__": "", "plugin": plugin.replace("{name}", name), **files}.items():
-            (package / f"{module}.py").write_text(dedent(source))
+    def install(self, name: str, plugin: str = GOOD, **options: str) -> None:
+        options.setdefault("parts", PARTS)
+        install(self.path, name, plugin.replace("{name}", name), **options)
 
     def load(self):
         return load_plugins(reload=True)
 
 
 @pytest.fixture
-def site(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.syspath_prepend(tmp_path)
-        yield Site(tmp_path)
-    for module in [name for name in sys.modules if name.startswith("zoo_fake_")]:
-        del sys.modules[module]
-    shutil.rmtree(tmp_path)
-    load_plugins(reload=True)
+def site(tmp_path_factory, monkeypatch):
+    with site_packages(tmp_path_factory.mktemp("site"), monkeypatch) as path:
+        yield Site(path)
 
 
 BROKEN = {
@@ -193,7 +187,7 @@ def test_plugins_are_loaded_once(site):
     assert load_plugins() is load_plugins()
 
 
-@pytest.mark.parametrize("names", ["aa", "zz, zoo-fake-aa"])
+@pytest.mark.parametrize("names", ["aa", "zz, zoo-fake-aa", "AA", "zoo_fake_aa", "Zoo.Fake-AA,"])
 def test_disabled_plugins_are_not_imported(site, monkeypatch, names):
     site.install("aa", "raise AssertionError('was imported')")
     monkeypatch.setenv("ZOO_DISABLE_PLUGINS", names)
@@ -202,6 +196,13 @@ def test_disabled_plugins_are_not_imported(site, monkeypatch, names):
     assert loaded.disabled == ("aa",)
     with pytest.raises(UnknownNameError, match="ZOO_DISABLE_PLUGINS leaves out aa"):
         planner_spec("aa-plan")
+
+
+@pytest.mark.parametrize(("names", "unmatched"), [("aa,Bb, nonesuch", ("Bb", "nonesuch")), ("all, aa", ()), ("", ())])
+def test_names_to_disable_that_no_plugin_has_are_kept(site, monkeypatch, names, unmatched):
+    site.install("aa")
+    monkeypatch.setenv("ZOO_DISABLE_PLUGINS", names)
+    assert site.load().unmatched == unmatched
 
 
 def test_all_plugins_can_be_disabled(site, monkeypatch):
@@ -220,6 +221,26 @@ def test_strict_loading_raises_and_names_every_failure(site, monkeypatch):
             load_plugins(reload=index == 0)
         assert isinstance(caught.value.__cause__, ModuleNotFoundError)
     assert len(load_plugins(strict=False).failures) == 2
+
+
+def test_strict_loading_raises_after_loading_that_was_not(site, monkeypatch):
+    site.install("broken", BROKEN["import_error"][0])
+    assert site.load().failures
+    with pytest.raises(PluginLoadError, match="plugin 'broken'"):
+        load_plugins(strict=True)
+    assert load_plugins().failures
+    monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
+    with pytest.raises(PluginLoadError, match="plugin 'broken'"):
+        specs("agent")
+
+
+@pytest.mark.parametrize("command", BUILT_IN_COMMANDS)
+def test_a_command_that_zoo_core_has_is_refused(site, command):
+    site.install("aa", GOOD + f'    registry.register(CommandSpec("{command}", "a:B", summary="s"))\n')
+    (failure,) = site.load().failures
+    assert isinstance(failure.error, DuplicateNameError)
+    assert f"command '{command}' of zoo-fake-aa 1.2 is already one of zoo-core: choose another id" in str(failure)
+    assert "aa-plan" not in [spec.id for spec in specs("planner")]
 
 
 # -- the command, with plugins broken in eight ways --------------------------------------------------------------------
