@@ -103,7 +103,6 @@ def test_events_after_the_checkpoint_are_not_shown_twice(zoo, whole):
     assert sorted(set(kept) - {0, 61}) == list(range(10, 101, 10))
 
 
-
 def test_a_row_of_the_log_that_was_cut_short_is_dropped(zoo, whole):
     run = stop_run(zoo, at=60)
     with (run / "progress.csv").open("a") as file:
