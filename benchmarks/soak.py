@@ -66,18 +66,21 @@ class Tally:
 
 def train(case: Case, directory: Path) -> None:
     """Begins a run in a directory, or goes on with the one that is there, and saves what was learned."""
+    import warnings
+
     import torch
 
     import zoo_core
     from zoo_core.checkpoint import Checkpoints
 
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", message="no episode ended")  # between checkpoints as close as these
     agent = zoo_core.make_agent(case.agent, case.env, case.config, seed=0, device="cpu")
-    portable = directory / "portable.zip"
-    checkpoints = Checkpoints(directory / "checkpoints", every=case.every, resume=True, portable=portable)
+    file = directory / "agent.zip"  # of the newest checkpoint, and at last of the end
+    checkpoints = Checkpoints(directory / "checkpoints", every=case.every, resume=True, portable=file)
     checkpoints.reopen()  # where it was killed between its end and the file of the agent
     agent.learn(case.steps, checkpoints=checkpoints)
-    agent.save(directory / "agent.zip")
+    agent.save(file)
 
 
 def fingerprint(directory: Path) -> dict[str, str]:

@@ -276,6 +276,7 @@ def test_segments_that_no_kept_checkpoint_needs_are_removed(tmp_path):
 
 def test_what_a_killed_write_left_is_removed(stopped):
     (stopped / ".checkpoint-000004.zip.x1y2").write_bytes(b"half")
+    (stopped / ".finished.json.x1y2").write_bytes(b"half")
     gather(stopped, resume=True)
     assert not list(stopped.glob(".*"))
 
@@ -286,6 +287,18 @@ def test_an_agent_to_look_at_lies_beside(tmp_path):
     assert loaded.num_timesteps == 90
     assert len(loaded.replay) == 0
     assert float(loaded.total.sum()) > 0
+
+
+def test_an_agent_to_look_at_is_brought_up_to_date_when_a_run_goes_on(tmp_path):
+    """A kill may hit between the checkpoint and the agent beside it."""
+    portable = tmp_path / "agent.zip"
+    gather(tmp_path / "checkpoints", stop_at=100, portable=portable)
+    newest = portable.read_bytes()
+    portable.unlink()
+    (tmp_path / ".agent.zip.x1y2").write_bytes(b"half")
+    gather(tmp_path / "checkpoints", stop_at=92, resume=True, portable=portable)
+    assert portable.read_bytes() == newest
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(stopped, whole, tmp_path):

@@ -112,8 +112,7 @@ class Checkpoints:
         header, tensors = self._describe(agent, progress)
         archive.write_archive(self._path(self._index), header, tensors)
         self._remove_old()
-        if self.portable is not None:
-            agent.save(self.portable, exclude=agent.recordings)
+        self._save_portable(agent)
         self._schedule(agent.num_timesteps)
         self._renew(agent)
 
@@ -121,6 +120,7 @@ class Checkpoints:
         """Notes that the run has come to its end."""
         self.directory.mkdir(parents=True, exist_ok=True)
         archive.write_json(self.directory / _FINISHED, {"num_timesteps": agent.num_timesteps})
+        self._remove_halves()
 
     def reopen(self) -> None:
         """Lets a finished run repeat its way from the newest checkpoint to its end."""
@@ -152,6 +152,7 @@ class Checkpoints:
                     for name, recording in agent.recordings.items():
                         recording.restore(self._read_segments(name, header["recordings"][name]))
                     self._load(agent, header, tensors)
+                self._save_portable(agent)
             except _OtherRun as error:
                 raise CheckpointError(str(error)) from None
             except (CheckpointError, OSError) as error:
@@ -175,6 +176,13 @@ class Checkpoints:
 
     def _schedule(self, num_timesteps: int) -> None:
         self._next_at = (num_timesteps // self.every + 1) * self.every
+
+    def _save_portable(self, agent: Agent) -> None:
+        """Saves the agent beside the checkpoint that it stands at, and removes what a killed write has left."""
+        if self.portable is not None:
+            agent.save(self.portable, exclude=agent.recordings)
+            for path in self.portable.parent.glob(f".{self.portable.name}.*"):
+                path.unlink()
 
     def _renew(self, agent: Agent) -> None:
         """Begins new episodes, from a seed of this checkpoint's own."""
@@ -279,7 +287,11 @@ class Checkpoints:
         for path in self.directory.glob("segment-*.zip"):
             if _is_numbered(path) and _index_of(path) < min(self._oldest):
                 path.unlink()
-        for path in self.directory.glob(".*.zip.*"):
+        self._remove_halves()
+
+    def _remove_halves(self) -> None:
+        """Removes files that a kill has left half written; the directory is the run's own."""
+        for path in self.directory.glob(".*"):
             path.unlink()
 
     def _path(self, index: int) -> Path:

@@ -166,11 +166,9 @@ def _complete(record: dict[str, Any], learner: Agent) -> dict[str, Any]:
 
 
 def _reopen(run: RunDirectory, command: str) -> None:
-    """Notes that a run goes on, and removes what the process that was killed has left."""
+    """Notes that a run goes on."""
     run.record.pop("error", None)
     run.update(status="running", resumed=[*run.record.get("resumed", []), command])
-    for path in run.path.glob(".*.zip.*"):
-        path.unlink()
 
 
 def _checkpoints(run: RunDirectory, *, resume: bool) -> Checkpoints | None:
