@@ -14,7 +14,7 @@ import torch
 from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
 
-from zoo_core import archive
+from zoo_core import archive, packing
 from zoo_core.errors import CheckpointError, ZooError
 
 TENSORS = {
@@ -423,4 +423,4 @@ def test_json_is_written_whole(tmp_path):
 )
 def test_weights_that_do_not_fit_are_refused(tensors):
     with pytest.raises(CheckpointError, match="the weights do not fit Linear"):
-        archive.load_weights(nn.Linear(2, 2), tensors)
+        packing.load_weights(nn.Linear(2, 2), tensors)

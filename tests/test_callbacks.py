@@ -23,7 +23,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import configure
 
 import zoo_core
-from zoo_core import archive
+from zoo_core import packing
 from zoo_core.plugins import specs
 
 SMALL = {"policy_kwargs": {"net_arch": [16]}}
@@ -61,7 +61,7 @@ def learned(agent):
     """Everything that learning has made: tensors of agent, recordings and world model."""
     tensors = dict(agent.to_file()[1])
     for name, recording in agent.recordings.items():
-        tensors |= archive.add_prefix(recording.since(None)[1], f"{name}/")
+        tensors |= packing.add_prefix(recording.since(None)[1], f"{name}/")
     if agent.world_model is not None:
         tensors |= agent.world_model.to_file()[1]
     return tensors

@@ -10,7 +10,7 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
-from zoo_core import archive, seeding
+from zoo_core import packing, seeding
 
 
 def test_streams_are_keyed_by_seed_and_name():
@@ -111,8 +111,8 @@ def test_global_streams_go_on_from_a_checkpoint():
     one, two = seeding.GlobalStreams(1), seeding.GlobalStreams(2)
     with one:
         _draw()
-    rest, tensors = archive.pack(one.to_checkpoint())
-    two.load_checkpoint(archive.unpack(json.loads(json.dumps(rest)), tensors))
+    rest, tensors = packing.pack(one.to_checkpoint())
+    two.load_checkpoint(packing.unpack(json.loads(json.dumps(rest)), tensors))
     with one:
         expected = [_draw() for _ in range(3)]
     with two:

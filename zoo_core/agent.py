@@ -15,7 +15,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_normalize
 from torch import Tensor
 
-from zoo_core import archive, spaces
+from zoo_core import archive, packing, spaces
 from zoo_core.acting import SpacesOnly, as_vec_env, env_id_of
 from zoo_core.checkpoint import Checkpoints
 from zoo_core.config import build_config, check_range, config_from_json, config_to_json
@@ -289,16 +289,16 @@ class Agent(ABC):
                 "data": data,
             },
         }
-        tensors = archive.add_prefix(tensors, "agent/")
+        tensors = packing.add_prefix(tensors, "agent/")
         if self.world_model is not None:
             header["world_model"], weights = self.world_model.to_file()
-            tensors |= archive.add_prefix(weights, "world_model/")
+            tensors |= packing.add_prefix(weights, "world_model/")
         left_out = self.left_out.difference(include or ()).union(exclude or ())
         header["recordings"] = {}
         for name, recording in self.recordings.items():
             if name not in left_out:
                 header["recordings"][name], stored = recording.since(None)
-                tensors |= archive.add_prefix(stored, f"recordings/{name}/")
+                tensors |= packing.add_prefix(stored, f"recordings/{name}/")
         return archive.write_archive(path, header, tensors, readme=make_card(header))
 
     @classmethod
@@ -348,12 +348,12 @@ class Agent(ABC):
             agent.num_timesteps = operator.index(description["num_timesteps"])
             agent.env_id = archive.env_id_of(description)
             if agent.world_model is not None:
-                agent.world_model.load_file(header["world_model"], archive.with_prefix(tensors, "world_model/"))
-            agent.load_file(description["data"], archive.with_prefix(tensors, "agent/"))
+                agent.world_model.load_file(header["world_model"], packing.with_prefix(tensors, "world_model/"))
+            agent.load_file(description["data"], packing.with_prefix(tensors, "agent/"))
             if agent.env.num_envs == num_envs:
                 for name, recording in agent.recordings.items():
                     if name in header["recordings"]:
-                        stored = archive.with_prefix(tensors, f"recordings/{name}/")
+                        stored = packing.with_prefix(tensors, f"recordings/{name}/")
                         recording.restore([(header["recordings"][name], stored)])
         return agent
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from zoo_core import archive, env_state, rundir, seeding, spaces
+from zoo_core import archive, env_state, packing, rundir, seeding, spaces
 from zoo_core.acting import env_kwargs_of
 from zoo_core.config import check_range, config_to_json, differences
 from zoo_core.errors import CheckpointError
@@ -205,10 +205,10 @@ class Checkpoints:
                 for name in agent.recordings
             },
         }
-        tensors = archive.add_prefix(tensors, "agent/") | archive.add_prefix(arrays, "rest")
+        tensors = packing.add_prefix(tensors, "agent/") | packing.add_prefix(arrays, "rest")
         if agent.world_model is not None:
             header["world_model"], weights = agent.world_model.to_file()
-            tensors |= archive.add_prefix(weights, "world_model/")
+            tensors |= packing.add_prefix(weights, "world_model/")
         return header, tensors
 
     def _describe_run(self, agent: Agent, options: dict[str, Any]) -> dict[str, Any]:
@@ -232,9 +232,9 @@ class Checkpoints:
         self._marks = {name: header["recordings"][name]["mark"] for name in agent.recordings}
         self._oldest.append(self._oldest_needed())
         if agent.world_model is not None:
-            agent.world_model.load_file(header["world_model"], archive.with_prefix(tensors, "world_model/"))
-        agent.load_file(header["agent"], archive.with_prefix(tensors, "agent/"))
-        rest = archive.unpack(header["rest"], archive.with_prefix(tensors, "rest"))
+            agent.world_model.load_file(header["world_model"], packing.with_prefix(tensors, "world_model/"))
+        agent.load_file(header["agent"], packing.with_prefix(tensors, "agent/"))
+        rest = packing.unpack(header["rest"], packing.with_prefix(tensors, "rest"))
         agent.load_checkpoint(rest["agent"])
         agent.num_timesteps = header["progress"]["num_timesteps"]
         env_state.write(agent.env, rest["env"])
@@ -308,7 +308,7 @@ class _OtherRun(CheckpointError):
 def _pack(agent: Agent) -> tuple[Any, dict[str, Tensor]]:
     """Returns what no file of an agent holds: random streams, and what the environments remember."""
     try:
-        return archive.pack({"agent": agent.to_checkpoint(), "env": env_state.read(agent.env)})
+        return packing.pack({"agent": agent.to_checkpoint(), "env": env_state.read(agent.env)})
     except TypeError as error:
         where = f"{type(agent).__name__} in {agent.env_id or 'its environment'}"
         raise CheckpointError(f"no checkpoint can hold the state of {where}: {error}") from error

@@ -18,7 +18,7 @@ import torch
 from gymnasium import Space
 from torch import Tensor, nn
 
-from zoo_core import archive, seeding, spaces
+from zoo_core import archive, packing, seeding, spaces
 from zoo_core.config import build_config, config_from_json, config_to_json
 from zoo_core.errors import CheckpointError, Undecodable, ZooError
 from zoo_core.model_card import make_card
@@ -257,7 +257,7 @@ class WorldModel(nn.Module, ABC):
 
         Optimisers that are attributes of the model are among them.
         """
-        optimizers, moments = archive.pack({name: each.state_dict() for name, each in self._optimizers().items()})
+        optimizers, moments = packing.pack({name: each.state_dict() for name, each in self._optimizers().items()})
         description = {
             "class": f"{type(self).__module__}:{type(self).__qualname__}",
             "config": config_to_json(self.config) if self.config_class else None,
@@ -268,7 +268,7 @@ class WorldModel(nn.Module, ABC):
             "replay_steps": self.replay_steps,
             "optimizers": optimizers,
         }
-        tensors = archive.add_prefix(dict(self.state_dict()), "weights/") | archive.add_prefix(moments, "optimizers")
+        tensors = packing.add_prefix(dict(self.state_dict()), "weights/") | packing.add_prefix(moments, "optimizers")
         leaves = [] if self.starts is None else optree.tree_leaves(self.starts)
         tensors |= {f"starts/{i}": torch.from_numpy(np.ascontiguousarray(leaf)) for i, leaf in enumerate(leaves)}
         return description, tensors
@@ -298,13 +298,13 @@ class WorldModel(nn.Module, ABC):
 
     def load_file(self, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Restores weights, optimisers and first observations from what `to_file` returned."""
-        archive.load_weights(self, archive.with_prefix(tensors, "weights/"))
-        states = archive.unpack(description["optimizers"], archive.with_prefix(tensors, "optimizers"))
+        packing.load_weights(self, packing.with_prefix(tensors, "weights/"))
+        states = packing.unpack(description["optimizers"], packing.with_prefix(tensors, "optimizers"))
         for name, optimizer in self._optimizers().items():
-            archive.load_optimizer(optimizer, states[name])
+            packing.load_optimizer(optimizer, states[name])
         self.env_id = archive.env_id_of(description)
         self.replay_steps = operator.index(description.get("replay_steps", 0))
-        stored = archive.with_prefix(tensors, "starts/")
+        stored = packing.with_prefix(tensors, "starts/")
         if stored:
             leaves, structure = optree.tree_flatten(spaces.zeros(self.observation_space, 1))
             starts = [stored[str(i)].numpy() for i in range(len(leaves))]
@@ -334,7 +334,7 @@ def load_model(path: str | Path, device: str | torch.device = "auto", **override
     if description is None:
         raise CheckpointError(f"{path} holds no world model (it is of kind {header.get('kind')!r:.40})")
     if header.get("kind") == "agent":
-        tensors = archive.with_prefix(tensors, "world_model/")
+        tensors = packing.with_prefix(tensors, "world_model/")
     device = resolve_device(device)
     with restoring(path, tensors):
         model_class: type[WorldModel] = find_class("model", archive.class_of(description))

@@ -19,7 +19,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from benchmarks.results import Bar, Condition, Control, Run
 from benchmarks.speed.case import Measured
-from zoo_core import Agent, Replay, archive
+from zoo_core import Agent, Replay, packing
 from zoo_core.checkpoint import Checkpoints
 
 STORED, NEW, NUM_ENVS = 1_000_000, 10_000, 100
@@ -58,7 +58,7 @@ class _Recorder(Agent):
         raise NotImplementedError
 
     def to_file(self) -> Any:
-        return archive.pack({"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()})
+        return packing.pack({"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()})
 
     def load_file(self, data: Any, tensors: Any) -> None:
         pass

@@ -90,7 +90,7 @@ def _rows_until(path: Path, step: int) -> list[list[str]]:
 def _parse(line: str) -> list[str]:
     """Returns the fields of one line, on its own: a stray quote takes no other with it."""
     try:
-        return next(csv.reader([line]))
+        return next(csv.reader([line], strict=True))
     except csv.Error:
         return []
 

@@ -18,9 +18,9 @@ from torch import Tensor
 from zoo_core import spaces
 from zoo_core.acting import Collector, RandomPolicy, SpacesOnly
 from zoo_core.agent import Agent
-from zoo_core.archive import add_prefix, with_prefix
 from zoo_core.dream import DreamVecEnv
 from zoo_core.dream.latent import LatentPolicy, latent_space
+from zoo_core.packing import add_prefix, with_prefix
 from zoo_core.plugins import make_model
 from zoo_core.progress import Progress
 from zoo_core.recording import Recording

@@ -15,7 +15,7 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from zoo_core.archive import add_prefix, check_optimizer, pack, unpack, with_prefix
+from zoo_core.packing import add_prefix, check_optimizer, pack, unpack, with_prefix
 from zoo_core.sb3_arguments import check_arguments, find_algorithm, make_algorithm
 from zoo_core.seeding import GlobalStreams, set_space_streams, space_streams
 from zoo_sb3.buffer import BufferRecording, recording_of

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo_core import archive
+from zoo_core import packing
 from zoo_core.agent import Agent
 from zoo_core.checkpoint import Checkpoints
 from zoo_core.testing.checks.expect import expect
@@ -69,7 +69,7 @@ def saved(agent: Agent) -> dict[str, bytes]:
 
 def _everything(agent: Agent) -> dict[str, bytes]:
     """Returns all that a checkpoint holds, as bytes by name."""
-    parts: Parts = {"to_checkpoint": archive.pack(agent.to_checkpoint())}
+    parts: Parts = {"to_checkpoint": packing.pack(agent.to_checkpoint())}
     return (
         saved(agent)
         | _as_bytes(parts)
