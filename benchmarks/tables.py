@@ -18,6 +18,7 @@ from zoo_core.plugins import AgentSpec, PlannerSpec, Spec, WorldModelSpec, load_
 
 READMES = ("README.md", "CONTRIBUTING.md", "envs/README.md", "plugins/*/README.md")
 _TABLE = re.compile(r"(<!-- table:(?P<name>[a-z-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+_IN_FILES_ONLY = ("_us", "_kills")  # ends of names: times in microseconds, kills of one agent
 _SIGNS = {">=": "≥", "<=": "≤"}
 
 
@@ -68,7 +69,7 @@ def _measures_table(kind: str) -> str:
         lines = [
             (name.replace("_", " "), _number(value), limits.get(name, "–"))
             for name, value in measured.items()
-            if not name.endswith("_us")
+            if not name.endswith(_IN_FILES_ONLY)
         ]
         lines += [(control.name, _number(control.score), "–") for control in result.controls if not control.runs]
         links = [f"[{case}](benchmarks/results/{kind}/{case}.json)"] + [""] * (len(lines) - 1)
@@ -132,8 +133,8 @@ def _limits(bar: Bar | None) -> dict[str, str]:
 
 
 def _number(value: float) -> str:
-    """Returns a number to one decimal from 10 on, whole from 1,000 on, else with three digits."""
-    if abs(value) >= 1_000:
+    """Returns a number to one decimal from 10 on, whole from 1,000 on or if it is, else with three digits."""
+    if abs(value) >= 1_000 or float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
 

@@ -12,13 +12,13 @@ import os
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar
 
 from stable_baselines3.common.logger import KVWriter
 
+from zoo_core.config import to_dotted
 from zoo_core.errors import UnknownNameError, ZooError, did_you_mean
 
 PROJECT = "agent-zoo"  # of the runs at W&B, and their experiment in MLflow, where the environment names none
@@ -123,7 +123,7 @@ class MlflowTracker(Tracker):
             tags={"zoo.directory": str(directory)},
         )
         self.run_id = str(run.info.run_id)
-        settings = [(_mlflow_name(key), str(value)) for key, value in _flatten(config).items()]
+        settings = [(_mlflow_name(key), str(value)) for key, value in to_dotted(config).items()]
         for start in range(0, len(settings), MAX_PARAMS):
             batch = [self._entities.Param(*setting) for setting in settings[start : start + MAX_PARAMS]]
             self._client.log_batch(self.run_id, params=batch)
@@ -173,14 +173,6 @@ def make_tracker(
     except Exception as error:  # of the library, the network, the account
         cannot = f"go on with run {resume_id!r}" if resume_id else "begin a run"
         raise ZooError(f"tracker {name!r} cannot {cannot}: {error}") from error
-
-
-def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns `{"a.b": 1}` for `{"a": {"b": 1}}`."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _mlflow_name(key: str) -> str:

@@ -203,7 +203,7 @@ def _learn(learner: Agent, run: RunDirectory, replay: Replay | None, shown: Show
 
 
 def _save(learner: Agent, run: RunDirectory) -> None:
-    """Saves the agent; a replay that is too large for the memory is left to the checkpoints."""
+    """Saves the agent; a replay that is too large for the memory is left to the checkpoints, and that is said."""
     from zoo_core.replay.storage import MEMORY_LIMIT
 
     size = learner.replay_bytes(
@@ -213,7 +213,11 @@ def _save(learner: Agent, run: RunDirectory) -> None:
         num_envs=learner.env.num_envs,
         total_timesteps=learner.num_timesteps,
     )
-    learner.save(run.path / _AGENT, exclude=learner.recordings if size > MEMORY_LIMIT else None)
+    large = [name for name in learner.recordings if size > MEMORY_LIMIT and name not in learner.left_out]
+    if large:
+        where = "only the checkpoints have it" if run.record["checkpoint_every"] else "save it with --checkpoint-every"
+        typer.echo(f"warning: the {', '.join(large)} of {size / 2**30:.1f} GiB is not in {_AGENT}: {where}", err=True)
+    learner.save(run.path / _AGENT, exclude=large)
 
 
 def _track(run: RunDirectory) -> list[Tracker]:

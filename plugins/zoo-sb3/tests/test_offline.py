@@ -90,6 +90,20 @@ def test_the_command_learns_from_a_dataset(dataset, capsys):
     assert len(zoo_core.load("run").replay) == 200
 
 
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [([], "save it with --checkpoint-every"), (["--checkpoint-every", "10"], "only the checkpoints")],
+)
+def test_a_replay_too_large_for_the_memory_is_left_out_and_that_is_said(tmp_path, monkeypatch, capsys, options, where):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("zoo_core.replay.storage.MEMORY_LIMIT", 100)
+    command = ["train", "dream-ppo", "--env", "CartPole-v1", "--steps", "40", *SETTINGS, "--set=initial_steps=20"]
+    assert main([*command, *options, "--eval-episodes", "0", "-q", "--out", "run"]) == 0
+    shown = capsys.readouterr().err
+    assert "warning: the replay of 0.0 GiB is not in agent.zip: " + where in shown
+    assert len(zoo_core.load("run").replay) == 0
+
+
 def test_with_steps_the_command_goes_on_in_the_environment(dataset):
     command = ["train", "dream-ppo", "--env", "CartPole-v1", "--data", f"minari:{dataset}", "--steps", "20"]
     assert main([*command, *SETTINGS, "--eval-episodes", "0", "-q", "--out", "run"]) == 0
