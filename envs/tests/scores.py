@@ -5,6 +5,7 @@ import json
 import gymnasium as gym
 import numpy as np
 from test_masked import balanced_steps
+from test_maze import make as make_maze, shortest_path
 from test_swing_up_control import planned_return, random_return
 
 import zoo_envs
@@ -73,6 +74,17 @@ def masked_cart_pole_scores() -> dict[str, dict[str, float]]:
     }
 
 
+def maze_steps(name: str, life_steps: int) -> dict[str, float]:
+    """Returns the steps to the goal, expected of random actions and at best, as the wall stands after `life_steps`."""
+    env = make_maze(name, life_steps)
+    next_state, _, terminated = env.transition_arrays()
+    goes_on = np.zeros((len(next_state), len(next_state)))
+    states, actions = (~terminated).nonzero()
+    np.add.at(goes_on, (states, next_state[states, actions]), 1 / next_state.shape[1])
+    steps = np.linalg.solve(np.eye(len(next_state)) - goes_on, np.ones(len(next_state)))
+    return {"random": round(float(env.initial_state_distrib @ steps), 2), "optimal": shortest_path(env.maze)}
+
+
 if __name__ == "__main__":
     scores = {
         "zoo_envs/CartPoleSwingUp-v0 preset=pets, 200 steps": swing_up_scores("pets", steps=200, horizon=25),
@@ -81,5 +93,10 @@ if __name__ == "__main__":
         "zoo_envs/LinearSystem-v0, 100 steps": linear_scores(),
         "zoo_envs/MaskedCartPole-v0, 500 steps": masked_cart_pole_scores(),
         "Pendulum-v1, 200 steps": pendulum_scores(),
+        "zoo_envs/DynaMaze-v0, steps to the goal": maze_steps("DynaMaze", 0),
+        "zoo_envs/BlockingMaze-v0, steps to the goal at first": maze_steps("BlockingMaze", 0),
+        "zoo_envs/BlockingMaze-v0, steps to the goal later": maze_steps("BlockingMaze", 1000),
+        "zoo_envs/ShortcutMaze-v0, steps to the goal at first": maze_steps("ShortcutMaze", 0),
+        "zoo_envs/ShortcutMaze-v0, steps to the goal later": maze_steps("ShortcutMaze", 3000),
     }
     print(json.dumps(scores, indent=2))

@@ -17,14 +17,19 @@ from zoo_envs.known_functions import (
 from zoo_envs.linear_system import LinearSystemEnv
 from zoo_envs.lqr import solve_finite_horizon_lqr, solve_lqr
 from zoo_envs.masked import MaskedCartPoleEnv, MaskedPendulumEnv
+from zoo_envs.maze import MazeEnv
+from zoo_envs.maze_layout import MAZES, Maze
 from zoo_envs.pendulum_optimum import pendulum_optimal_action, pendulum_optimal_return, pendulum_regret
 
 __all__ = [
+    "MAZES",
     "CartPoleParameters",
     "CartPoleSwingUpEnv",
     "LinearSystemEnv",
     "MaskedCartPoleEnv",
     "MaskedPendulumEnv",
+    "Maze",
+    "MazeEnv",
     "cart_pole_energy",
     "cart_pole_swing_up_reward",
     "cartpole_termination",
@@ -62,3 +67,10 @@ gym.register(
     entry_point="zoo_envs.masked:MaskedPendulumEnv",
     max_episode_steps=200,
 )
+for _name, _arguments in MAZES.items():
+    gym.register(
+        id=f"zoo_envs/{_name}-v0",
+        entry_point="zoo_envs.maze:MazeEnv",
+        max_episode_steps=10_000,  # the book has none, but a policy that walks in circles must end
+        kwargs=dict(_arguments),
+    )

@@ -1,0 +1,1 @@
+"""Dyna-Q and its family."""

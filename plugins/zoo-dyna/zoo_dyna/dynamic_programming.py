@@ -1,0 +1,90 @@
+"""Value iteration and policy iteration as agents (Bellman 1957; Howard 1960; Sutton & Barto 2018, chapter 4): count
+what happens, solve the table of it exactly, act by the solution, and again.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from zoo_core.replay import Replay
+from zoo_core.seeding import rng
+from zoo_dyna.config import DynamicProgrammingConfig
+from zoo_dyna.tabular_agent import Steps, TabularAgent
+from zoo_tabular.dynamic_programming import Solution, policy_iteration, value_iteration
+from zoo_tabular.lookup import Lookup
+from zoo_tabular.table import Table
+
+EXACT = "exact"  # in place of a model's name: the environment's own table
+
+
+class DynamicProgrammingAgent(TabularAgent):
+    """Learns a table by counting, or reads the environment's own, and solves it."""
+
+    config_class: ClassVar[type] = DynamicProgrammingConfig
+    model: Lookup
+
+    @abstractmethod
+    def solve(self, table: Table) -> Solution:
+        """Returns what is optimal in a table."""
+
+    @property
+    def steps_per_iteration(self) -> int:  # type: ignore[override]
+        """Real steps between two solutions."""
+        return int(self.config.round_steps)
+
+    def make_model(self) -> Lookup:
+        """Returns the table that the config names, empty, or for "exact" the environment's own."""
+        if self.config.model != EXACT:
+            model = super().make_model()
+            assert model is not None
+            return model
+        model = Lookup(self.observation_space, self.action_space, self.config.model_config)
+        model.env_id = self.env_id
+        return model
+
+    def on_learn_start(self) -> None:
+        """Solves what is known before the first step."""
+        if self.config.model == EXACT:
+            self.model.know(Table.from_env(self.env))
+            self._solve()
+        super().on_learn_start()
+
+    def iterate(self) -> dict[str, float]:
+        """Makes real steps, and solves the table that they make."""
+        metrics = super().iterate()
+        if self.config.model != EXACT:
+            metrics |= self._solve()
+        return metrics
+
+    def update(self, steps: Steps) -> None:
+        """Counts what happened."""
+        if self.config.model != EXACT:
+            self.model.record(*steps)
+
+    def learn_offline(self, replay: Replay) -> dict[str, float]:
+        """Counts what is in a replay, and solves that."""
+        metrics = self.model.fit(replay, rng=rng(self.seed, "fit"))
+        return {f"model/{name}": value for name, value in metrics.items()} | self._solve()
+
+    def _solve(self) -> dict[str, float]:
+        solution = self.solve(self.model.table())
+        self.q = solution.q
+        self.updates += solution.sweeps * self.q.size
+        return {"planning/sweeps": float(solution.sweeps), "q/max": float(self.q.max())}
+
+
+class ValueIterationAgent(DynamicProgrammingAgent):
+    """Solves its table by value iteration."""
+
+    def solve(self, table: Table) -> Solution:
+        """Sweeps until no value changes."""
+        return value_iteration(table, self.config.gamma)
+
+
+class PolicyIterationAgent(DynamicProgrammingAgent):
+    """Solves its table by policy iteration."""
+
+    def solve(self, table: Table) -> Solution:
+        """Evaluates and improves a policy until it stays."""
+        return policy_iteration(table, self.config.gamma)

@@ -1,0 +1,44 @@
+"""What the compiled loops share: how they are compiled, and where their chance comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# SplitMix64 (Steele, Lea & Flood 2014, doi:10.1145/2660193.2660195): the increment, and the mixing of its output
+_INCREMENT = np.uint64(0x9E3779B97F4A7C15)
+_FIRST_FACTOR, _SECOND_FACTOR = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
+_UNUSED_BITS = np.uint64(11)  # of 64; a float64 holds 53
+_UNIT = 2.0**-53
+
+
+def compiled(function: Function) -> Function:
+    """Compiles a function when it is first called; other processes find the result on the disk."""
+    return cast(Function, numba.njit(cache=True, error_model="numpy")(function))
+
+
+@compiled
+def scramble(bits: Any) -> Any:
+    """Returns 64 bits that look random, other ones for all others (what SplitMix64 puts out)."""
+    bits = (bits ^ (bits >> _SHIFTS[0])) * _FIRST_FACTOR
+    bits = (bits ^ (bits >> _SHIFTS[1])) * _SECOND_FACTOR
+    return bits ^ (bits >> _SHIFTS[2])
+
+
+@compiled
+def uniform(streams: Array, row: int) -> float:
+    """Draws a number of [0, 1) from the stream of a row; no other row's stream moves.
+
+    Args:
+        streams: uint64 `[B]`, the state of a generator for each row.
+        row: whose to draw from.
+    """
+    streams[row] += _INCREMENT
+    return (scramble(streams[row]) >> _UNUSED_BITS) * _UNIT  # type: ignore[no-any-return]

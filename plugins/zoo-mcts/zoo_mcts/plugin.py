@@ -1,0 +1,22 @@
+"""Registers the planners of this distribution."""
+
+from zoo_core.plugins import PlannerSpec, Registry, hookimpl
+
+ZOO_API = 1
+
+
+@hookimpl
+def zoo_register(registry: Registry) -> None:
+    """Registers `mcts-uct`."""
+    registry.register(
+        PlannerSpec(
+            "mcts-uct",
+            "zoo_mcts.planner:UCT",
+            summary="Monte-Carlo tree search by upper confidence bounds, with rollouts (UCT)",
+            config="zoo_mcts.config:UCTConfig",
+            paper="Kocsis & Szepesvári 2006, doi:10.1007/11871842_29",
+            action_spaces=("Discrete",),
+            players=2,
+            check_config={"num_simulations": 24, "rollout_depth": 2},
+        )
+    )

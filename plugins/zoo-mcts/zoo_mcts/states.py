@@ -1,0 +1,65 @@
+"""What a search does with a model's states: it keeps those of nodes, and tells apart those that look different."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import optree
+from torch import Tensor
+
+from zoo_core.errors import Undecodable
+from zoo_core.world_model import State, WorldModel, batch_size
+from zoo_mcts.compiled import Array, compiled
+
+_FNV_OFFSET, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+
+
+class States:
+    """The states of all nodes of B trees, in leaves `[M, B, ...]`.
+
+    Args:
+        roots: states `[B]`, kept as those of node 0.
+        num_nodes: M.
+    """
+
+    def __init__(self, roots: State, num_nodes: int) -> None:
+        def make_room(leaf: Any) -> Any:
+            shape = (num_nodes, *leaf.shape)
+            return leaf.new_empty(shape) if isinstance(leaf, Tensor) else np.empty(shape, leaf.dtype)
+
+        self._rows = np.arange(batch_size(roots))
+        self._kept = optree.tree_map(make_room, roots)
+        self.put(0, roots)
+
+    def put(self, node: int, state: State) -> None:
+        """Keeps the states `[B]` of a node in each tree."""
+        optree.tree_map_(lambda kept, leaf: kept.__setitem__(node, leaf), self._kept, state)
+
+    def get(self, nodes: Array) -> State:
+        """Returns the states `[B]` of nodes `[B]`."""
+        return optree.tree_map(lambda kept: kept[nodes, self._rows], self._kept)
+
+
+def hash_rows(model: WorldModel, state: State) -> Array:
+    """Returns numbers, uint64 `[B]`, that are the same where rows look the same (FNV-1a of the observation's bytes).
+
+    Rows of a model that cannot decode look as their features do.
+    """
+    try:
+        seen = model.decode(state)
+    except Undecodable:
+        seen = model.features(state)
+    leaves = [np.ascontiguousarray(leaf.cpu().numpy()) for leaf in optree.tree_leaves(seen)]
+    return _hash_bytes(np.concatenate([leaf.reshape(len(leaf), -1).view(np.uint8) for leaf in leaves], axis=1))
+
+
+@compiled
+def _hash_bytes(data: Array) -> Array:
+    hashes = np.empty(len(data), np.uint64)
+    for row in range(len(data)):
+        bits = _FNV_OFFSET
+        for byte in data[row]:
+            bits = (bits ^ np.uint64(byte)) * _FNV_PRIME
+        hashes[row] = bits
+    return hashes

@@ -1,0 +1,1 @@
+"""Tabular and linear world models, and dynamic programming on them."""

@@ -1,0 +1,196 @@
+"""Exact dynamic programming on a table (Sutton & Barto 2018, chapter 4): the oracle of everything that plans."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from zoo_core.config import check_range
+from zoo_tabular.table import Table
+
+Array = np.ndarray[Any, Any]
+
+TOLERANCE = 1e-10  # largest change of a value in the last sweep
+MAX_SWEEPS = 100_000
+SAME = 1e-10  # times the largest value: actions that differ by less do so by rounding, and are equally good
+
+
+class Solution(NamedTuple):
+    """What is optimal, at a discount.
+
+    Attributes:
+        value: `[S]` best expected return from each state.
+        q: `[S, A]` best expected return after each action.
+        policy: `[S]` int64, the first of the best actions.
+        sweeps: passes over all states, or improvements of the policy.
+    """
+
+    value: Array
+    q: Array
+    policy: Array
+    sweeps: int
+
+
+class Backups(NamedTuple):
+    """A table prepared for sweeps: the outcomes from which an episode goes on, pair after pair.
+
+    Attributes:
+        reward: `[S, A]` expected reward.
+        first: `[S * A + 1]` where the outcomes of each pair begin.
+        next_state: `[N]` int32.
+        weight: `[N]` discount times probability.
+    """
+
+    reward: Array
+    first: Array
+    next_state: Array
+    weight: Array
+
+
+def value_iteration(
+    table: Table, gamma: float, *, tolerance: float = TOLERANCE, max_sweeps: int = MAX_SWEEPS
+) -> Solution:
+    """Sweeps over all states, in place, until no value changes by more than `tolerance`.
+
+    Args:
+        table: what is known of the world.
+        gamma: discount in [0, 1]; 1 needs every best policy to end.
+        tolerance: largest change in the last sweep; values are then within `tolerance * gamma / (1 - gamma)`.
+        max_sweeps: sweeps after which to give up.
+
+    Raises:
+        ValueError: `gamma` or `tolerance` is out of range, or the values still change after `max_sweeps`.
+    """
+    check_range("tolerance", tolerance, 0.0)
+    backups = prepare(table, gamma)
+    value = np.zeros(table.num_states)
+    sweeps, change = sweep_until(*backups, value, tolerance, max_sweeps)
+    if change > tolerance:
+        raise ValueError(
+            f"the values still change by {change:.3g} after {sweeps:,} sweeps at gamma={gamma}: take a discount "
+            "below 1, or a larger tolerance"
+        )
+    return _solution(backups, value, sweeps)
+
+
+def policy_iteration(table: Table, gamma: float) -> Solution:
+    """Evaluates a policy exactly and makes it greedy, until it stays (Howard 1960).
+
+    Raises:
+        ValueError: `gamma` is outside [0, 1], or is 1 where a policy never ends.
+    """
+    backups = prepare(table, gamma)
+    policy = np.zeros(table.num_states, np.int64)
+    states, improvements = np.arange(table.num_states), 0
+    while True:
+        value = policy_evaluation(table, policy, gamma)
+        q = backed_up(*backups, value)
+        better = q.max(-1) > q[states, policy] + _same(q)
+        improvements += 1
+        if not better.any():
+            return _solution(backups, value, improvements)
+        policy = np.where(better, q.argmax(-1), policy)
+
+
+def policy_evaluation(table: Table, policy: Array, gamma: float) -> Array:
+    """Solves for the value `[S]` of a policy, exactly.
+
+    Args:
+        table: what is known of the world.
+        policy: `[S]` actions, or `[S, A]` their probabilities.
+        gamma: discount in [0, 1]; 1 needs a policy that ends, wherever it begins.
+
+    Raises:
+        ValueError: `gamma` is outside [0, 1], or is 1 where the policy never ends, or `policy` is none for the table.
+    """
+    check_range("gamma", gamma, 0.0, 1.0)
+    chances = _chances(policy, table.num_states, table.num_actions)
+    reward = (chances * table.expected_reward()).sum(-1)
+    weight = chances[:, :, None] * table.probability
+    matrix = np.zeros((table.num_states, table.num_states))
+    np.add.at(matrix, (np.arange(table.num_states)[:, None, None], table.next_state), weight * ~table.terminated)
+    if gamma == 1.0 and not _ends((weight * table.terminated).sum((1, 2)) > 0.0, matrix > 0.0).all():
+        raise ValueError("there are states from which the policy never ends, so it has no value: take gamma below 1")
+    return np.linalg.solve(np.eye(table.num_states) - gamma * matrix, reward)
+
+
+def prepare(table: Table, gamma: float) -> Backups:
+    """Sorts out what a sweep needs of a table.
+
+    Raises:
+        ValueError: `gamma` is outside [0, 1].
+    """
+    check_range("gamma", gamma, 0.0, 1.0)
+    goes_on = (table.probability > 0.0) & ~table.terminated
+    first = np.concatenate([[0], goes_on.sum(-1).reshape(-1).cumsum()])
+    weight = gamma * table.probability[goes_on]
+    return Backups(table.expected_reward(), first, table.next_state[goes_on].astype(np.int32), weight)
+
+
+@njit(cache=True)
+def sweep_until(
+    reward: Array, first: Array, next_state: Array, weight: Array, value: Array, tolerance: float, max_sweeps: int
+) -> tuple[int, float]:
+    """Backs up all states, in place, up to `max_sweeps` times; returns the sweeps and the change in the last one."""
+    num_states, num_actions = reward.shape
+    change = np.inf
+    sweeps = 0
+    while sweeps < max_sweeps and change > tolerance:
+        change = 0.0
+        for state in range(num_states):
+            best = -np.inf
+            for action in range(num_actions):
+                total = reward[state, action]
+                pair = state * num_actions + action
+                for i in range(first[pair], first[pair + 1]):
+                    total += weight[i] * value[next_state[i]]
+                best = max(best, total)
+            change = max(change, abs(best - value[state]))
+            value[state] = best
+        sweeps += 1
+    return sweeps, change
+
+
+@njit(cache=True)
+def backed_up(reward: Array, first: Array, next_state: Array, weight: Array, value: Array) -> Array:
+    """Returns the expected return `[S, A]` of one step and `value` after it."""
+    q = reward.copy()
+    num_states, num_actions = reward.shape
+    for state in range(num_states):
+        for action in range(num_actions):
+            pair = state * num_actions + action
+            for i in range(first[pair], first[pair + 1]):
+                q[state, action] += weight[i] * value[next_state[i]]
+    return q
+
+
+def _solution(backups: Backups, value: Array, sweeps: int) -> Solution:
+    q = backed_up(*backups, value)
+    best = q.max(-1)
+    return Solution(best, q, (q >= best[:, None] - _same(q)).argmax(-1), sweeps)
+
+
+def _same(q: Array) -> float:
+    return SAME * float(np.abs(q).max())
+
+
+def _chances(policy: Array, num_states: int, num_actions: int) -> Array:
+    policy = np.asarray(policy)
+    if policy.shape == (num_states,) and policy.dtype.kind in "iu" and ((policy >= 0) & (policy < num_actions)).all():
+        return np.eye(num_actions)[policy]  # type: ignore[no-any-return]
+    if policy.shape == (num_states, num_actions) and (policy >= 0).all() and np.allclose(policy.sum(-1), 1.0):
+        return policy
+    raise ValueError(
+        f"a policy of {num_states} states has an action from 0 to {num_actions - 1} for each, or the probabilities "
+        f"[{num_states}, {num_actions}] of all, got an array {policy.shape} of {policy.dtype}"
+    )
+
+
+def _ends(at_once: Array, leads_to: Array) -> Array:
+    """Returns the states `[S]` from which `leads_to` `[S, S]` shows a way to one that may end at once."""
+    ends = at_once
+    while (more := ends | leads_to[:, ends].any(-1)).sum() > ends.sum():
+        ends = more
+    return ends
