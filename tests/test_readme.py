@@ -83,9 +83,9 @@ def test_datasets_become_replays_and_replays_datasets(tmp_path, monkeypatch):
 def test_the_plugin_of_ones_own_registers_its_model():
     names, registry = run(blocks("python")[2]), Registry("my-package 1.0")
     names["zoo_register"](registry)
-    assert registry.get(WorldModelSpec, "linear").entry_point == "my_package.model:LinearModel"
+    assert registry.get(WorldModelSpec, "least-squares").entry_point == "my_package.model:LinearModel"
     project = tomllib.loads(blocks("toml")[0])["project"]
-    assert project["entry-points"]["zoo_core.plugins"] == {"linear": "my_package.plugin"}
+    assert project["entry-points"]["zoo_core.plugins"] == {"least-squares": "my_package.plugin"}
 
 
 @pytest.mark.filterwarnings("ignore::tqdm.TqdmExperimentalWarning")  # SB3 filters it itself, pytest takes that back

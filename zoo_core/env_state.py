@@ -53,6 +53,17 @@ def write(env: VecEnv, state: dict[str, Any]) -> None:
             rms.mean, rms.var, rms.count = _read_back(state["normalize"][name])
 
 
+def read_first(env: VecEnv) -> Any:
+    """Returns the state of the first environment, JSON-able; None if it has none that can be set."""
+    return _plain(env.env_method("get_state", indices=[0])[0], arrays=False) if _has_state(env) else None
+
+
+def write_all(env: VecEnv, state: Any) -> None:
+    """Puts all environments into one state; what their next reset does not change of it, stays."""
+    env.reset()
+    env.env_method("set_state", state)
+
+
 def _has_state(env: VecEnv) -> bool:
     try:
         return all(env.has_attr(name) for name in ("get_state", "set_state"))
@@ -77,12 +88,14 @@ def _read_back(stored: dict[str, Any]) -> tuple[Any, Any, float]:
     return np.asarray(stored["mean"]), np.asarray(stored["var"]), stored["count"]
 
 
-def _plain(value: Any) -> Any:
-    """Returns NumPy's numbers as Python's."""
+def _plain(value: Any, *, arrays: bool = True) -> Any:
+    """Returns NumPy's numbers as Python's, and unless they may stay, its arrays as lists."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, np.ndarray) and not arrays:
+        return value.tolist()
     if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
+        return {key: _plain(entry, arrays=arrays) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [_plain(entry, arrays=arrays) for entry in value]
     return value

@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from zoo_core import spaces
 from zoo_core.acting import as_vec_env
+from zoo_core.env_state import write_all
 from zoo_core.errors import NonFiniteError
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def evaluate(
     seed: int = EVALUATION_SEED,
     deterministic: bool = True,
     env_kwargs: dict[str, Any] | None = None,
+    env_state: Any = None,
     num_envs: int | None = None,
 ) -> EvaluationResult:
     """Runs a policy for whole episodes, episode i from `reset(seed=seed + i)`.
@@ -102,6 +104,8 @@ def evaluate(
         seed: Of the first episode.
         deterministic: Take the best action rather than a sample.
         env_kwargs: Arguments of the environment, where `env` is an id.
+        env_state: What `get_state` of such an environment returned: what outlives an episode, such as a wall that has
+            moved, is then as it was there.
         num_envs: Environments to make where `env` is an id; None for one an episode, at most 64.
 
     Raises:
@@ -115,6 +119,8 @@ def evaluate(
         raise ValueError(f"num_envs must be at least 1, got {num_envs}")
     vec_env = as_vec_env(env, env_kwargs=env_kwargs, num_envs=num_envs)
     try:
+        if env_state is not None:
+            write_all(vec_env, env_state)
         batches: list[Any] = [
             _run_batch(policy, vec_env, seed + first, min(vec_env.num_envs, episodes - first), deterministic)
             for first in range(0, episodes, vec_env.num_envs)

@@ -99,6 +99,7 @@ def record_gif(
     max_steps: int = 500,
     deterministic: bool = True,
     env_kwargs: dict[str, Any] | None = None,
+    env_state: Any = None,
 ) -> Film:
     """Films one episode, as `record` does, and writes it to a GIF.
 
@@ -110,12 +111,16 @@ def record_gif(
         max_steps: The film ends after so many steps.
         deterministic: Take the best action rather than a sample.
         env_kwargs: Arguments of the environment, where `env` is an id.
+        env_state: What outlives an episode, as `get_state` of such an environment returned it.
 
     Raises:
         ZooError: The environment draws no pictures.
     """
-    made = make_drawn_env(env, env_kwargs) if isinstance(env, str) else env
+    made: Any = make_drawn_env(env, env_kwargs) if isinstance(env, str) else env
     try:
+        if env_state is not None:
+            made.reset()
+            made.unwrapped.set_state(env_state)
         film = record(policy, made, seed=seed, max_steps=max_steps, deterministic=deterministic)
     finally:
         if isinstance(env, str):

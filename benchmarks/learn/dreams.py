@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 import zoo_core
+from benchmarks.learn.report import in_processes
 from benchmarks.results import Bar, Condition, Control, Run, read_results, write_result
 from zoo_core.evaluation import EvaluationResult, evaluate
 from zoo_core.replay import Replay, Transitions
@@ -202,8 +201,7 @@ def run_case(
     work = [(task, "agent", seed) for seed in chosen]
     if not keep_controls:
         work += _control_work(task, chosen)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        done = list(pool.map(_work, work))
+    done = in_processes(_work, work, jobs)
     runs_of = {kind: [run for (_, name, _), run in zip(work, done, strict=True) if name == kind] for _, kind, _ in work}
     controls = read_results("learn")[task.case].controls if keep_controls else _controls(task, runs_of)
     bar = _bar(task, len(chosen))
@@ -252,8 +250,7 @@ def _bar(task: DreamTask, num_seeds: int) -> Bar | None:
     return Bar(conditions, runs_required=num_seeds)
 
 
-def _work(job: tuple[DreamTask, str, int]) -> Run:
-    task, kind, seed = job
+def _work(task: DreamTask, kind: str, seed: int) -> Run:
     if kind in ("agent", "shuffled"):
         _, _, run, _ = train_dream_agent(task, seed, shuffled=kind == "shuffled")
     elif kind == "random":
@@ -264,22 +261,8 @@ def _work(job: tuple[DreamTask, str, int]) -> Run:
     return run
 
 
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-def _run_generality(**options: Any) -> bool:
-    """The same agents with the same defaults on other tasks, reported as they are."""
-    passed = [run_case(task, **options) for task in GENERALITY]
-    return all(passed)
-
-
 def _runner(task: DreamTask) -> Callable[..., bool]:
     return lambda **options: run_case(task, **options)
 
 
-CASES: dict[str, Callable[..., bool]] = {
-    **{task.case: _runner(task) for task in (PENDULUM, CARTPOLE)},
-    "dream-generality": _run_generality,
-    **{task.case: _runner(task) for task in GENERALITY},
-}
+CASES: dict[str, Callable[..., bool]] = {task.case: _runner(task) for task in (PENDULUM, CARTPOLE, *GENERALITY)}

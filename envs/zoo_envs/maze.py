@@ -180,6 +180,15 @@ class MazeEnv(gym.Env[Any, Any]):
         self._life_steps = life_steps
         self._outcomes = self.maze.outcomes
 
+    @property
+    def s(self) -> int:
+        """The index of the agent's cell, under its name in Gymnasium's toy text."""
+        return self._current_position()
+
+    @s.setter
+    def s(self, position: int) -> None:
+        self.set_state({"position": position, "life_steps": self._life_steps})
+
     def _current_position(self) -> int:
         if self._position is None:
             raise gym.error.ResetNeeded("the environment has no state yet: call reset() or set_state() first")

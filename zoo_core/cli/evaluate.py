@@ -52,15 +52,14 @@ def evaluate(
         raise ConfigError(f"{run} names no environment: say which with --env ID")
     check_spaces(agent, reality)
     check_video(video, reality)
-    env_id, arguments = reality
+    env_id, arguments, state = reality
+    around = {"deterministic": deterministic, "env_kwargs": arguments, "env_state": state}
     first = EVALUATION_SEED if seed is None else seed
     if video is not None:
         from zoo_core.video import record_gif
 
-        record_gif(agent, env_id, video, seed=first, deterministic=deterministic, env_kwargs=arguments)
-    result = run_episodes(
-        agent, env_id, episodes=episodes, seed=first, deterministic=deterministic, env_kwargs=arguments
-    )
+        record_gif(agent, env_id, video, seed=first, **around)
+    result = run_episodes(agent, env_id, episodes=episodes, seed=first, **around)
     if as_json:
         facts = {"run": run, "env": {"id": env_id, "kwargs": arguments}, "deterministic": deterministic}
         print_json({**facts, **result.to_json(), "video": video and str(video)})

@@ -10,10 +10,11 @@ from zoo_core.errors import ConfigError, UnsupportedSpaceError
 
 
 class Reality(NamedTuple):
-    """An environment's id and arguments."""
+    """An environment's id and arguments, and what a run left of its state, where it outlives an episode."""
 
     env_id: str
     kwargs: dict[str, Any]
+    state: Any = None
 
 
 def find_reality(
@@ -31,8 +32,10 @@ def find_reality(
     env_id = env or recorded.get("id") or known_id
     if env_id is None:
         return None
-    arguments = recorded.get("kwargs", {}) if env_id == recorded.get("id") else {}
-    return Reality(env_id, {**arguments, **parse_env_kwargs(env_kwargs)})
+    if env_id != recorded.get("id"):
+        recorded = {}
+    changes = parse_env_kwargs(env_kwargs)
+    return Reality(env_id, {**recorded.get("kwargs", {}), **changes}, None if changes else recorded.get("state"))
 
 
 def check_spaces(learned: Any, reality: Reality) -> None:

@@ -246,11 +246,16 @@ def _track(run: RunDirectory) -> list[Tracker]:
 
 def _finish(learner: Agent, run: RunDirectory) -> Any:
     """Evaluates the agent, if asked for, and completes the record."""
+    from zoo_core.env_state import read_first
+
     env, episodes, result = run.record["env"], run.record["eval_episodes"], None
+    if (state := read_first(learner.get_env())) is not None:
+        env["state"] = state  # what outlives an episode is the same where the agent is judged
     if episodes:
         from zoo_core.evaluation import evaluate
 
-        result = evaluate(learner, env["id"], episodes=episodes, env_kwargs=env["kwargs"])
+        arguments = {"env_kwargs": env["kwargs"], "env_state": state}
+        result = evaluate(learner, env["id"], episodes=episodes, **arguments)
     learner.get_env().close()
     run.update(status="finished", result=result and result.to_json())
     return result

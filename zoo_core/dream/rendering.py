@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from gymnasium.spaces import Discrete
 
 from zoo_core import spaces, world_model as beliefs
 from zoo_core.errors import Undecodable, ZooError
@@ -59,7 +61,7 @@ class ObservationRenderer:
         if env_id is not None and not spaces.is_image(observation_space):
             try:
                 self._env = make_env(env_id, render_mode="rgb_array")
-                self._settable = SettableEnv(self._env)
+                self._put = _setter(self._env, observation_space)
             except (
                 ZooError,
                 TypeError,
@@ -72,7 +74,7 @@ class ObservationRenderer:
         if spaces.is_image(self._space):
             return _as_rgb(obs)
         if self._env is not None:
-            self._settable.set_state(self._settable.state_from_observation(obs))
+            self._put(obs)
             return np.asarray(self._env.unwrapped.render(), dtype=np.uint8)
         tensor = spaces.to_tensor(self._space, spaces.map_space(self._space, lambda _, v: np.asarray(v)[None], obs))
         return _plot(spaces.flatten(self._space, tensor)[0].numpy(), "observation")
@@ -81,6 +83,22 @@ class ObservationRenderer:
         """Closes the environment that draws."""
         if self._env is not None:
             self._env.close()
+
+
+def _setter(env: Any, observation_space: Any) -> Callable[[Any], None]:
+    """Returns a function that puts an environment where an observation shows it to be.
+
+    Raises:
+        TypeError: that cannot be done.
+        ValueError: the environment is another one than was observed, such as a map of another size.
+    """
+    if env.observation_space != observation_space:
+        raise ValueError(f"{env} has observations in {env.observation_space}, not in {observation_space}")
+    env.reset()
+    if isinstance(observation_space, Discrete) and hasattr(env.unwrapped, "s"):  # as in Gymnasium's toy text
+        return lambda obs: setattr(env.unwrapped, "s", int(obs))
+    settable = SettableEnv(env)
+    return lambda obs: settable.set_state(settable.state_from_observation(obs))
 
 
 def _as_rgb(image: Array) -> Array:

@@ -5,8 +5,11 @@ what happens, solve the table of it exactly, act by the solution, and again.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
+
+from zoo_core.errors import ConfigError
 from zoo_core.replay import Replay
 from zoo_core.seeding import rng
 from zoo_dyna.config import DynamicProgrammingConfig
@@ -14,6 +17,8 @@ from zoo_dyna.tabular_agent import Steps, TabularAgent
 from zoo_tabular.dynamic_programming import Solution, policy_iteration, value_iteration
 from zoo_tabular.lookup import Lookup
 from zoo_tabular.table import Table
+
+Array = np.ndarray[Any, Any]
 
 EXACT = "exact"  # in place of a model's name: the environment's own table
 
@@ -40,7 +45,7 @@ class DynamicProgrammingAgent(TabularAgent):
             assert model is not None
             return model
         model = Lookup(self.observation_space, self.action_space, self.config.model_config)
-        model.env_id = self.env_id
+        model.env_id = getattr(self, "env_id", None)
         return model
 
     def on_learn_start(self) -> None:
@@ -62,8 +67,19 @@ class DynamicProgrammingAgent(TabularAgent):
         if self.config.model != EXACT:
             self.model.record(*steps)
 
+    def note_beginnings(self, states: Array) -> None:
+        """Counts where episodes begin."""
+        if self.config.model != EXACT:
+            super().note_beginnings(states)
+
     def learn_offline(self, replay: Replay) -> dict[str, float]:
-        """Counts what is in a replay, and solves that."""
+        """Counts what is in a replay, and solves that.
+
+        Raises:
+            ConfigError: there is nothing to be learned, since the model is "exact".
+        """
+        if self.config.model == EXACT:
+            raise ConfigError("model='exact' is read from the environment, not learned from data: take 'lookup'")
         metrics = self.model.fit(replay, rng=rng(self.seed, "fit"))
         return {f"model/{name}": value for name, value in metrics.items()} | self._solve()
 

@@ -112,7 +112,7 @@ def plan(
     rng: np.random.Generator,
 ) -> None:
     """Makes `num_updates` updates of Q-learning, in place, with what the model says follows (Sutton & Barto 2018,
-    section 8.2, step f).
+    section 8.2, step f); none while nothing was seen.
 
     Args:
         q: `[S, A]`.
@@ -134,6 +134,8 @@ def plan(
         unseen_reward: of a pair never tried, which leads back to its state.
         rng: source of randomness.
     """
+    if num_states[0] == 0:
+        return
     for _ in range(num_updates):
         s = states[below(rng, num_states[0])]
         a = below(rng, q.shape[1]) if curious else actions[s, below(rng, num_actions[s])]

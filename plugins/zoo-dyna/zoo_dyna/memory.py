@@ -55,7 +55,8 @@ def checked_memory(tensors: dict[str, Tensor], num_states: int, num_actions: int
     """Returns the memory in a file.
 
     Raises:
-        CheckpointError: it is of another size, or points outside.
+        CheckpointError: it is of another size, points outside, or its lists are not of what was tried; compiled code
+            would write beyond the end of a list that names something twice.
     """
     like = no_memory(num_states, num_actions)
     highest = (num_states - 1, num_states, num_actions - 1, num_actions, MAX_CLOCK, MAX_CLOCK)
@@ -65,6 +66,12 @@ def checked_memory(tensors: dict[str, Tensor], num_states: int, num_actions: int
             for name, high in zip(Memory._fields, highest, strict=True)
         )
     )
-    if (memory.num_actions[memory.states[: memory.num_states[0]]] == 0).any():
-        raise CheckpointError("a state is remembered in which nothing was tried")
+    tried = memory.last_tried > 0
+    met = np.bincount(memory.states[: memory.num_states[0]], minlength=num_states)
+    listed, place = np.zeros_like(memory.actions), np.arange(num_actions)
+    np.add.at(listed, (np.arange(num_states)[:, None], memory.actions), place < memory.num_actions[:, None])
+    if not (np.array_equal(met, tried.any(-1)) and np.array_equal(listed, tried)):
+        raise CheckpointError("the states and actions that are remembered are not, each once, those that were tried")
+    if memory.last_tried.max() > memory.clock[0]:
+        raise CheckpointError("a pair was last tried after the last step")
     return memory

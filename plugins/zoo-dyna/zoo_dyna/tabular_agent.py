@@ -12,7 +12,7 @@ from torch import Tensor
 
 from zoo_core.agent import Agent
 from zoo_core.errors import ConfigError
-from zoo_core.plugins import make_model
+from zoo_core.plugins import AgentSpec, check_spaces, load_object, make_model, model_spec, spec_of
 from zoo_core.seeding import numpy_rng, stream_seed
 from zoo_core.world_model import WorldModel
 from zoo_dyna.kernels import explore
@@ -53,6 +53,8 @@ class TabularAgent(Agent):
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
         spaces: tuple[Any, Any] = self.observation_space, self.action_space
+        if isinstance(spec := spec_of(type(self), "agent"), AgentSpec):
+            check_spaces(spec, *spaces)  # names agents that take them
         self.num_states, self.num_actions = num_pairs(*spaces, who=type(self).__name__)
         self._first_state, self._first_action = (int(space.start) for space in spaces)
         self.q: Array = np.full((self.num_states, self.num_actions), getattr(self.config, "initial_value", 0.0))
@@ -64,6 +66,11 @@ class TabularAgent(Agent):
     @abstractmethod
     def update(self, steps: Steps) -> None:
         """Learns from a real step of each environment."""
+
+    def note_beginnings(self, states: Array) -> None:
+        """Notes the states `[N]` in which episodes begin."""
+        if self.model is not None:
+            self.model.begin(states)
 
     @property
     def world_model(self) -> WorldModel | None:
@@ -79,7 +86,9 @@ class TabularAgent(Agent):
         name = getattr(self.config, "model", None)
         if name is None:
             return None
-        model = make_model(
+        if not issubclass(load_object(model_spec(name).entry_point), Lookup):
+            raise ConfigError(f"model must be a table, 'lookup' or 'lookup-deterministic', got {name!r}")
+        model: Any = make_model(
             name,
             self.observation_space,
             self.action_space,
@@ -87,10 +96,8 @@ class TabularAgent(Agent):
             seed=stream_seed(self.seed, "model"),
             device="cpu",
         )
-        if not isinstance(model, Lookup):
-            raise ConfigError(f"model must be a table, 'lookup' or 'lookup-deterministic', got {name!r}")
-        model.env_id = self.env_id
-        return model
+        model.env_id = getattr(self, "env_id", None)  # a loaded agent learns it later, and its model from the file
+        return model  # type: ignore[no-any-return]
 
     def iterate(self) -> dict[str, float]:
         """Makes real steps and learns from each."""
@@ -107,7 +114,7 @@ class TabularAgent(Agent):
     def begin_episodes(self) -> None:
         """Resets the environments."""
         self._state = self._states(self.env.reset())
-        self._note_beginnings(self._state)
+        self.note_beginnings(self._state)
 
     def predict(
         self,
@@ -158,17 +165,16 @@ class TabularAgent(Agent):
             for i in np.flatnonzero(done):
                 next_state[i] = self._states(np.atleast_1d(infos[i]["terminal_observation"]))[0]
                 terminated[i] = not infos[i].get("TimeLimit.truncated", False)
-            self._note_beginnings(self._state[done])
+            self.note_beginnings(self._state[done])
         return Steps(state, action, reward.astype(np.float64), next_state, terminated)
-
-    def _note_beginnings(self, states: Array) -> None:
-        if self.model is not None:
-            self.model.begin(states)
 
     def _states(self, obs: Any) -> Array:
         """Returns states `[B]`, from 0, of observations `[B]`."""
-        states: Array = np.asarray(obs, dtype=np.int64) - self._first_state
-        if states.min() < 0 or states.max() >= self.num_states:
+        states: Array = np.asarray(obs)
+        if states.ndim != 1 or states.dtype.kind not in "iu":
+            raise ValueError(f"observations must be whole numbers, one or a batch [B] of them, got {obs!r}")
+        states = states.astype(np.int64) - self._first_state
+        if ((states < 0) | (states >= self.num_states)).any():
             raise ValueError(f"observations must be in {self.observation_space}, got {obs}")
         return states
 

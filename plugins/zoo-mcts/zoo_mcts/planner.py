@@ -15,7 +15,7 @@ from zoo_mcts.config import UCTConfig
 from zoo_mcts.leaves import leaf_values, legal_actions
 from zoo_mcts.states import States, hash_rows
 from zoo_mcts.table_search import is_table, search_table
-from zoo_mcts.tree import ROOT, Tree, backup_all, follow_all, make_tree, most_visited_all
+from zoo_mcts.tree import ROOT, Tree, backup_all, follow_all, follow_first_all, make_tree, most_visited_all
 from zoo_mcts.ucb import choose_all, walk_all
 
 
@@ -62,20 +62,19 @@ class UCT(Planner):
     ) -> None:
         """Makes one simulation from each root, of which every step is sampled from the model."""
         rows = np.arange(batch_size(state))  # of the simulations that are still in their trees
-        nodes = np.full(len(rows), ROOT)
         values = np.empty(len(rows))
         left: list[tuple[Array, State]] = []  # rows, and the states in which they left their trees
         while len(rows) > 0:
-            _note_legal(tree, model, state, rows, nodes)
-            actions = choose_all(tree, rows, nodes, self.config.exploration)
-            step = model.step(state, torch.as_tensor(actions, device=rng.device), rng=rng)
+            _note_legal(tree, model, state, rows, tree.node[rows])
+            choose_all(tree, rows, self.config.exploration)
+            step = model.step(state, torch.as_tensor(tree.action[rows], device=rng.device), rng=rng)
             reward, carry = _to_arrays(step)
             seen = hash_rows(model, step.state) if self.config.sees else np.zeros(len(rows), np.uint64)
-            nodes = follow_all(tree, rows, nodes, actions, seen, self.config.shares, reward, carry, simulation)
-            goes_on = (nodes != simulation) & (carry != 0.0)
-            inside, outside = np.flatnonzero(goes_on), np.flatnonzero(~goes_on)
-            left.append((rows[outside], index(step.state, outside)))
-            rows, nodes, state = rows[inside], nodes[inside], index(step.state, inside)
+            inside = np.empty(len(rows), np.bool_)
+            follow_all(tree, rows, seen, self.config.shares, reward, carry, simulation, inside)
+            staying, leaving = np.flatnonzero(inside), np.flatnonzero(~inside)
+            left.append((rows[leaving], index(step.state, leaving)))
+            rows, state = rows[staying], index(step.state, staying)
         leaves = stack([states for _, states in left])
         values[np.concatenate([rows for rows, _ in left])] = self._leaf_values(model, leaves, rng)
         backup_all(tree, values, self.config.gamma)
@@ -83,16 +82,15 @@ class UCT(Planner):
     def _search_remembering(self, tree: Tree, model: WorldModel, state: State, rng: torch.Generator) -> None:
         """Makes all simulations from each root; a node keeps its state, so that each costs one step of the model."""
         rows = np.arange(batch_size(state))
-        unseen = np.zeros(len(rows), np.uint64)
         states = States(state, self.config.num_simulations + 1)
         _note_legal(tree, model, state, rows, np.full(len(rows), ROOT))
         for simulation in range(1, self.config.num_simulations + 1):
-            nodes, actions = walk_all(tree, self.config.exploration)
-            step = model.step(states.get(nodes), torch.as_tensor(actions, device=rng.device), rng=rng)
+            walk_all(tree, self.config.exploration)
+            step = model.step(states.get(tree.node), torch.as_tensor(tree.action, device=rng.device), rng=rng)
             reward, carry = _to_arrays(step)
-            nodes = follow_all(tree, rows, nodes, actions, unseen, False, reward, carry, simulation)
+            follow_first_all(tree, reward, carry, simulation)
             states.put(simulation, step.state)
-            _note_legal(tree, model, step.state, rows, nodes)
+            _note_legal(tree, model, step.state, rows, np.full(len(rows), simulation))
             backup_all(tree, self._leaf_values(model, step.state, rng), self.config.gamma)
 
     def _leaf_values(self, model: WorldModel, state: State, rng: torch.Generator) -> Array:
@@ -120,7 +118,8 @@ def _to_arrays(step: ModelStep) -> tuple[Array, Array]:
 
 
 def _recommend(tree: Tree, model: WorldModel, device: torch.device) -> Plan:
-    actions = most_visited_all(tree)
+    most_visited_all(tree)
+    actions = tree.action
     if (actions < 0).any():
         raise NonFiniteError(
             f"{type(model).__name__} predicted no return from root {int(actions.argmin())} that is a finite number: "

@@ -51,15 +51,17 @@ def hash_rows(model: WorldModel, state: State) -> Array:
     except Undecodable:
         seen = model.features(state)
     leaves = [np.ascontiguousarray(leaf.cpu().numpy()) for leaf in optree.tree_leaves(seen)]
-    return _hash_bytes(np.concatenate([leaf.reshape(len(leaf), -1).view(np.uint8) for leaf in leaves], axis=1))
+    hashes = np.full(len(leaves[0]), _FNV_OFFSET)
+    for leaf in leaves:
+        _hash_bytes(leaf.reshape(len(leaf), -1).view(np.uint8), hashes)
+    return hashes
 
 
 @compiled
-def _hash_bytes(data: Array) -> Array:
-    hashes = np.empty(len(data), np.uint64)
+def _hash_bytes(data: Array, hashes: Array) -> None:
+    """Adds bytes `[B, N]` to hashes `[B]`."""
     for row in range(len(data)):
-        bits = _FNV_OFFSET
-        for byte in data[row]:
-            bits = (bits ^ np.uint64(byte)) * _FNV_PRIME
+        bits = hashes[row]
+        for i in range(data.shape[1]):
+            bits = (bits ^ np.uint64(data[row, i])) * _FNV_PRIME
         hashes[row] = bits
-    return hashes

@@ -15,7 +15,7 @@ from zoo_core.planner import Evaluate
 from zoo_core.world_model import State, WorldModel
 from zoo_mcts.compiled import Array, compiled, uniform
 from zoo_mcts.config import UCTConfig
-from zoo_mcts.tree import ROOT, Tree, backup, child_of, follow
+from zoo_mcts.tree import Tree, backup, follow, follow_first
 from zoo_mcts.ucb import choose
 
 
@@ -71,6 +71,7 @@ def search_table(
         config.sees,
         config.shares,
         config.remembers,
+        np.empty(config.num_simulations + 1, np.int64),
     )
 
 
@@ -109,12 +110,14 @@ def _search(
     sees: bool,
     shares: bool,
     remembers: bool,
+    places: Array,
 ) -> None:
-    places = np.empty(num_simulations + 1, np.int64)  # the table's state at each node, where that is remembered
+    """Searches; `places` `[M]` is room for the table's state at each node of a tree, where that is remembered."""
     for row in range(len(index)):
         for simulation in range(1, num_simulations + 1):
             if terminal[row]:  # a step from there gives nothing and leads nowhere
-                follow(tree, row, ROOT, choose(tree, row, ROOT, exploration), 0, False, 0.0, 0.0, simulation)
+                choose(tree, row, exploration)
+                follow(tree, row, np.uint64(0), False, 0.0, 0.0, simulation)
                 backup(tree, row, 0.0, gamma)
                 continue
             place = _descend(tree, row, outcomes, index[row], simulation, exploration, sees, shares, remembers, places)
@@ -139,21 +142,22 @@ def _descend(
     places: Array,
 ) -> int:
     """Goes down a tree to a new node or an end; returns the state of the table there."""
-    node = ROOT
-    while True:
-        action = choose(tree, row, node, exploration)
-        child = child_of(tree, row, node, action) if remembers else ROOT
-        if child != ROOT:
-            reward, carry, after = tree.reward[row, child], tree.carry[row, child], places[child]
+    inside = True
+    while inside:
+        choose(tree, row, exploration)
+        action = tree.action[row]
+        outcome = _sample(outcomes.cumulative[place, action], tree.streams, row)
+        reward, carry = outcomes.reward[place, action, outcome], outcomes.carry[place, action, outcome]
+        place = outcomes.next_state[place, action, outcome]
+        if remembers:
+            inside = follow_first(tree, row, reward, carry, simulation)
+            if tree.node[row] == simulation:
+                places[simulation] = place
+            place = places[tree.node[row]]
         else:
-            outcome = _sample(outcomes.cumulative[place, action], tree.streams, row)
-            reward, carry = outcomes.reward[place, action, outcome], outcomes.carry[place, action, outcome]
-            after = outcomes.next_state[place, action, outcome]
-        place = after
-        node = follow(tree, row, node, action, after if sees else 0, shares, reward, carry, simulation)
-        places[node] = place
-        if node == simulation or carry == 0.0:
-            return place
+            seen = np.uint64(place) if sees else np.uint64(0)
+            inside = follow(tree, row, seen, shares, reward, carry, simulation)
+    return place
 
 
 @compiled
@@ -168,10 +172,10 @@ def _rollout(outcomes: Outcomes, place: int, depth: int, gamma: float, streams: 
         outcome = _sample(outcomes.cumulative[place, action], streams, row)
         total += weight * outcomes.reward[place, action, outcome]
         weight *= gamma * outcomes.carry[place, action, outcome]
-        if weight == 0.0:
-            return total
         place = outcomes.next_state[place, action, outcome]
-    return total + weight * outcomes.leaf_value[place]
+        if weight == 0.0:
+            break
+    return total if weight == 0.0 else total + weight * outcomes.leaf_value[place]  # type: ignore[no-any-return]
 
 
 @compiled

@@ -1,6 +1,6 @@
-"""B search trees in arrays: what a simulation adds to them, and what it tells the nodes that it passed.
+"""B search trees in arrays: what a simulation adds to them, and what it tells the edges that it passed.
 
-How actions are chosen is no matter of the tree. What a node stands for is decided by its key, see `node_key`.
+How actions are chosen is no matter of the tree. What a node stands for is decided by its key (see `follow`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ ROOT = 0  # node of every tree; nothing leads there, so where a node is looked f
 
 
 class Tree(NamedTuple):
-    """B trees of at most M nodes with A actions each; an edge is a node and an action.
+    """B trees of at most M nodes with A actions each, and a running simulation in each; an edge is a node and an action.
 
-    Simulation i makes node i, at most: no two simulations make the same.
+    Simulation i makes node i, if any: no two make the same.
 
     Attributes:
         visits: `[B, M, A]` simulations that passed an edge and whose return is a number.
@@ -25,16 +25,18 @@ class Tree(NamedTuple):
         illegal: `[B, M, A]` bool, actions that the model does not allow.
         key: `[B, M]` uint64, what a node stands for.
         slots: `[B, 2**k]` nodes, found by their keys (open addressing); ROOT where a slot is free.
-        reward: `[B, M]` of the step into a node, when it was seen last.
+        reward: `[B, M]` of the step into a node; this and the next one only where a search remembers steps.
         carry: `[B, M]` what the return after that step counts, but for the discount: `continues * sign`.
         low: `[B]` least value that an edge had.
         high: `[B]` greatest value that an edge had.
-        path_node: `[B, M]` nodes that the running simulation passed.
+        node: `[B]` where the simulation is.
+        action: `[B]` what it does next.
+        path_node: `[B, M]` nodes that it passed.
         path_action: `[B, M]` what it did there.
         path_reward: `[B, M]` what it got for that.
         path_carry: `[B, M]` what counts of the rest.
         length: `[B]` steps on the path.
-        streams: `[B]` the randomness of each tree.
+        streams: `[B]` uint64, the randomness of each tree.
     """
 
     visits: Array
@@ -46,6 +48,8 @@ class Tree(NamedTuple):
     carry: Array
     low: Array
     high: Array
+    node: Array
+    action: Array
     path_node: Array
     path_action: Array
     path_reward: Array
@@ -63,11 +67,13 @@ def make_tree(num_nodes: int, num_actions: int, seeds: Array) -> Tree:
         value=np.zeros(edges),
         illegal=np.zeros(edges, np.bool_),
         key=np.zeros(nodes, np.uint64),
-        slots=np.zeros((num, 2 ** num_nodes.bit_length()), np.int32),  # a half of them or more stay free
+        slots=np.zeros((num, 2 << num_nodes.bit_length()), np.int32),  # more than half of them stay free
         reward=np.zeros(nodes),
         carry=np.zeros(nodes),
         low=np.full(num, np.inf),
         high=np.full(num, -np.inf),
+        node=np.full(num, ROOT),
+        action=np.zeros(num, np.int64),
         path_node=np.zeros(nodes, np.int32),
         path_action=np.zeros(nodes, np.int32),
         path_reward=np.zeros(nodes),
@@ -78,34 +84,75 @@ def make_tree(num_nodes: int, num_actions: int, seeds: Array) -> Tree:
 
 
 @compiled
-def extend_path(tree: Tree, row: int, node: int, action: int, reward: float, carry: float) -> None:
-    """Notes a step of the running simulation."""
+def extend_path(tree: Tree, row: int, reward: float, carry: float) -> None:
+    """Notes a step of the running simulation, from its node by its action."""
     depth = tree.length[row]
-    tree.path_node[row, depth] = node
-    tree.path_action[row, depth] = action
+    tree.path_node[row, depth] = tree.node[row]
+    tree.path_action[row, depth] = tree.action[row]
     tree.path_reward[row, depth] = reward
     tree.path_carry[row, depth] = carry
     tree.length[row] = depth + 1
 
 
 @compiled
-def node_key(tree: Tree, row: int, node: int, action: int, seen: int, shared: bool) -> Any:
-    """Returns the key, uint64, of the node that comes after the running simulation's path.
+def follow(tree: Tree, row: int, seen: Any, shared: bool, reward: float, carry: float, new: int) -> bool:
+    """Takes a step: notes it and goes to the node that it leads to, which is made if there is none.
 
     Args:
-        tree: to look in.
+        tree: to change.
         row: the tree's.
-        node: where the step from the path's end began.
-        action: that was taken there.
-        seen: what is seen after it, a number; 0 where that makes no difference.
-        shared: whether all paths of this length that end at what is seen share a node.
+        seen: uint64, what is seen after the step; 0 where that makes no difference.
+        shared: whether all paths of a length that end at what is seen lead to one node; else each edge has its own.
+        reward: of the step.
+        carry: `continues * sign` of the step.
+        new: the number that a new node gets.
+
+    Returns:
+        Whether the simulation is still in the tree: the node was there, and the episode goes on.
     """
-    origin = tree.length[row] if shared else node * tree.value.shape[2] + action
-    return scramble(scramble(np.uint64(origin) + np.uint64(1)) ^ np.uint64(seen))
+    extend_path(tree, row, reward, carry)
+    key = _key(tree.length[row] if shared else _edge(tree, row), seen)
+    slot = _find(tree, row, key)
+    known = tree.slots[row, slot] != ROOT
+    if not known:
+        tree.slots[row, slot] = new
+        tree.key[row, new] = key
+    tree.node[row] = tree.slots[row, slot]
+    return known and carry != 0.0  # type: ignore[no-any-return]
 
 
 @compiled
-def find_slot(tree: Tree, row: int, key: Any) -> Any:
+def follow_first(tree: Tree, row: int, reward: float, carry: float, new: int) -> bool:
+    """Takes the step that was the first to be taken from there by this action, else this one (see `follow`)."""
+    child = child_of(tree, row)
+    if child == ROOT:
+        tree.reward[row, new] = reward
+        tree.carry[row, new] = carry
+        return follow(tree, row, np.uint64(0), False, reward, carry, new)
+    extend_path(tree, row, tree.reward[row, child], tree.carry[row, child])
+    tree.node[row] = child
+    return tree.carry[row, child] != 0.0  # type: ignore[no-any-return]
+
+
+@compiled
+def child_of(tree: Tree, row: int) -> Any:
+    """Returns the node that the simulation's action leads to, where nothing that is seen makes a difference, or ROOT."""
+    return tree.slots[row, _find(tree, row, _key(_edge(tree, row), np.uint64(0)))]
+
+
+@compiled
+def _edge(tree: Tree, row: int) -> Any:
+    return tree.node[row] * tree.value.shape[2] + tree.action[row]
+
+
+@compiled
+def _key(origin: int, seen: Any) -> Any:
+    """Returns what a node stands for: where it comes from, and what is seen there."""
+    return scramble(scramble(np.uint64(origin) + np.uint64(1)) ^ seen)
+
+
+@compiled
+def _find(tree: Tree, row: int, key: Any) -> Any:
     """Returns the slot of the node with this key, or the free one where it belongs."""
     last = tree.slots.shape[1] - 1
     slot = np.int64(key & np.uint64(last))
@@ -115,47 +162,8 @@ def find_slot(tree: Tree, row: int, key: Any) -> Any:
 
 
 @compiled
-def follow(
-    tree: Tree, row: int, node: int, action: int, seen: int, shared: bool, reward: float, carry: float, new: int
-) -> int:
-    """Takes a step: notes it, finds the node that it leads to, and makes that if there is none.
-
-    Args:
-        tree: to change.
-        row: the tree's.
-        node: where the step begins.
-        action: that is taken.
-        seen: after it, a number (see `node_key`).
-        shared: whether paths share nodes (see `node_key`).
-        reward: of the step.
-        carry: `continues * sign` of the step.
-        new: the number that a new node gets.
-
-    Returns:
-        The node after the step; `new` if it was made.
-    """
-    extend_path(tree, row, node, action, reward, carry)
-    key = node_key(tree, row, node, action, seen, shared)
-    slot = find_slot(tree, row, key)
-    child = tree.slots[row, slot]
-    if child == ROOT:
-        child = new
-        tree.slots[row, slot] = new
-        tree.key[row, new] = key
-    tree.reward[row, child] = reward
-    tree.carry[row, child] = carry
-    return child  # type: ignore[no-any-return]
-
-
-@compiled
-def child_of(tree: Tree, row: int, node: int, action: int) -> int:
-    """Returns the node after an edge, ROOT if there is none; in a tree where an edge has but one outcome."""
-    return tree.slots[row, find_slot(tree, row, node_key(tree, row, node, action, 0, False))]  # type: ignore[no-any-return]
-
-
-@compiled
 def backup(tree: Tree, row: int, leaf_value: float, gamma: float) -> None:
-    """Tells every edge of the path the return that came after it, and clears the path.
+    """Tells every edge of the path the return that came after it, and begins at the root again.
 
     G = r + γ · continues · sign · G', from the leaf to the root. An edge whose return is no finite number has the value
     NaN from then on. It says nothing of the edge before it, where there is something else to do, and all of it, where
@@ -185,6 +193,7 @@ def backup(tree: Tree, row: int, leaf_value: float, gamma: float) -> None:
         tree.low[row] = min(tree.low[row], value)
         tree.high[row] = max(tree.high[row], value)
     tree.length[row] = 0
+    tree.node[row] = ROOT
 
 
 @compiled
@@ -203,57 +212,57 @@ def most_visited(tree: Tree, row: int) -> int:
     Returns:
         -1 where no simulation had a number for its return.
     """
-    best, ties = -1, 0
-    visits, value = tree.visits[row, ROOT], tree.value[row, ROOT]
-    for action in range(len(visits)):
-        if visits[action] == 0:
-            continue
-        if (
-            best < 0
-            or visits[action] > visits[best]
-            or (visits[action] == visits[best] and value[action] > value[best])
-        ):
-            best, ties = action, 1
-        elif visits[action] == visits[best] and value[action] == value[best]:
+    best, best_visits, best_value, ties = -1, 0, -np.inf, 0
+    for action in range(tree.value.shape[2]):
+        visits, value = tree.visits[row, ROOT, action], tree.value[row, ROOT, action]
+        if visits > best_visits or (0 < visits == best_visits and value > best_value):
+            best, best_visits, best_value, ties = action, visits, value, 1
+        elif 0 < visits == best_visits and value == best_value:
             ties += 1
             if uniform(tree.streams, row) * ties < 1.0:
                 best = action
     return best
 
 
-# -- for all rows at once ----------------------------------------------------------------------------------------------
+# -- in all trees ------------------------------------------------------------------------------------------------------
 
 
 @compiled
 def follow_all(
-    tree: Tree,
-    rows: Array,
-    nodes: Array,
-    actions: Array,
-    seen: Array,
-    shared: bool,
-    rewards: Array,
-    carries: Array,
-    new: int,
-) -> Array:
-    """Takes a step in each of the trees `rows` `[b]`, and returns the nodes `[b]` after it (see `follow`)."""
-    children = np.empty(len(rows), np.int64)
+    tree: Tree, rows: Array, seen: Array, shared: bool, rewards: Array, carries: Array, new: int, inside: Array
+) -> None:
+    """Takes a step in each of the trees `rows` `[b]` (see `follow`).
+
+    Args:
+        tree: to change.
+        rows: the trees'.
+        seen: `[b]` after the step.
+        shared: whether paths share nodes.
+        rewards: `[b]` of the step.
+        carries: `[b]` `continues * sign` of the step.
+        new: the number that a new node gets.
+        inside: `[b]` bool, is filled with whether the simulation is still in the tree.
+    """
     for i in range(len(rows)):
-        children[i] = follow(tree, rows[i], nodes[i], actions[i], seen[i], shared, rewards[i], carries[i], new)
-    return children
+        inside[i] = follow(tree, rows[i], seen[i], shared, rewards[i], carries[i], new)
+
+
+@compiled
+def follow_first_all(tree: Tree, rewards: Array, carries: Array, new: int) -> None:
+    """Takes a step in every tree (see `follow_first`)."""
+    for row in range(len(rewards)):
+        follow_first(tree, row, rewards[row], carries[row], new)
 
 
 @compiled
 def backup_all(tree: Tree, leaf_values: Array, gamma: float) -> None:
-    """Ends a simulation in every tree, with values `[B]` of the leaves (see `backup`)."""
+    """Ends the simulation in every tree, with values `[B]` of the leaves (see `backup`)."""
     for row in range(len(leaf_values)):
         backup(tree, row, leaf_values[row], gamma)
 
 
 @compiled
-def most_visited_all(tree: Tree) -> Array:
-    """Returns the most visited action `[B]` of each root (see `most_visited`)."""
-    actions = np.empty(len(tree.length), np.int64)
-    for row in range(len(actions)):
-        actions[row] = most_visited(tree, row)
-    return actions
+def most_visited_all(tree: Tree) -> None:
+    """Chooses the most visited action of every root (see `most_visited`)."""
+    for row in range(len(tree.action)):
+        tree.action[row] = most_visited(tree, row)

@@ -11,25 +11,25 @@ from zoo_mcts.tree import ROOT, Tree, child_of, extend_path
 
 
 @compiled
-def choose(tree: Tree, row: int, node: int, exploration: float) -> int:
-    """Returns the legal action with the greatest upper confidence bound, one at random among equals.
+def choose(tree: Tree, row: int, exploration: float) -> None:
+    """Chooses the legal action with the greatest upper confidence bound, one at random among equals.
 
     UCB1: Q(a) + c √(ln n / n(a)), with Q scaled to [0, 1] by the least and the greatest value in the tree, so that c
     means the same in every world. What was never tried comes first, what has NaN for a value last.
 
     Args:
-        tree: to look in.
+        tree: whose simulation chooses, at its node.
         row: the tree's.
-        node: where to choose.
         exploration: c.
     """
+    node, num_actions = tree.node[row], tree.visits.shape[2]
     tries = 0
-    for action in range(tree.visits.shape[2]):
+    for action in range(num_actions):
         tries += tree.visits[row, node, action]
     log_tries = math.log(tries) if tries > 0 else 0.0
     low, span = tree.low[row], tree.high[row] - tree.low[row]
     best, best_bound, ties = 0, -np.inf, 0
-    for action in range(tree.visits.shape[2]):
+    for action in range(num_actions):
         if tree.illegal[row, node, action]:
             continue
         visits, value = tree.visits[row, node, action], tree.value[row, node, action]
@@ -46,36 +46,27 @@ def choose(tree: Tree, row: int, node: int, exploration: float) -> int:
             ties += 1
             if uniform(tree.streams, row) * ties < 1.0:
                 best = action
-    return best
+    tree.action[row] = best
 
 
 @compiled
-def choose_all(tree: Tree, rows: Array, nodes: Array, exploration: float) -> Array:
-    """Returns actions `[b]` for the nodes `[b]` of the trees `rows` `[b]` (see `choose`)."""
-    actions = np.empty(len(rows), np.int64)
-    for i in range(len(rows)):
-        actions[i] = choose(tree, rows[i], nodes[i], exploration)
-    return actions
+def choose_all(tree: Tree, rows: Array, exploration: float) -> None:
+    """Chooses an action in each of the trees `rows` `[b]` (see `choose`)."""
+    for row in rows:
+        choose(tree, row, exploration)
 
 
 @compiled
-def walk_all(tree: Tree, exploration: float) -> tuple[Array, Array]:
+def walk_all(tree: Tree, exploration: float) -> None:
     """Goes down every tree by the steps that it remembers, to where none is remembered or the episode ended.
 
-    Returns:
-        nodes: `[B]` where the next step begins.
-        actions: `[B]` what to do there.
+    There it chooses an action, and leaves the step to the model.
     """
-    num = len(tree.length)
-    nodes, actions = np.empty(num, np.int64), np.empty(num, np.int64)
-    for row in range(num):
-        node = ROOT
-        action = choose(tree, row, node, exploration)
-        child = child_of(tree, row, node, action)
+    for row in range(len(tree.node)):
+        choose(tree, row, exploration)
+        child = child_of(tree, row)
         while child != ROOT and tree.carry[row, child] != 0.0:
-            extend_path(tree, row, node, action, tree.reward[row, child], tree.carry[row, child])
-            node = child
-            action = choose(tree, row, node, exploration)
-            child = child_of(tree, row, node, action)
-        nodes[row], actions[row] = node, action
-    return nodes, actions
+            extend_path(tree, row, tree.reward[row, child], tree.carry[row, child])
+            tree.node[row] = child
+            choose(tree, row, exploration)
+            child = child_of(tree, row)

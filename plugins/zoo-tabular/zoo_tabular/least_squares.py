@@ -55,7 +55,6 @@ class LeastSquares:
         mean, power = moments[0], moments.diagonal()
         variance = power - mean.square()
         varies = variance > MIN_SPREAD**2 * power
-        varies[0] = False
         scale = torch.where(varies, torch.where(varies, variance, 1.0).rsqrt(), 0.0)
         result = torch.diag(scale)
         result[0] = -mean * scale

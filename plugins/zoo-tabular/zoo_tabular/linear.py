@@ -66,8 +66,8 @@ class Linear(WorldModel):
     unexplained, in units of the targets' deviation, the same everywhere.
 
     Differs from the papers: all steps are solved for at once, where Sutton et al. descend a gradient step by step.
-    Termination is regressed too, where Sutton et al. give a terminal state the features 0, from which a linear model of
-    continuous features would have to jump. Predictions stay within reach of the data.
+    Termination is regressed too; the usual convention, features of 0 in a terminal state, would ask features that
+    change continuously to jump there. Predictions stay within reach of the data.
 
     Args:
         observation_space: a Box with one dimension; or Discrete, if actions are, too.

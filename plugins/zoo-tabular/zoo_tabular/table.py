@@ -57,7 +57,7 @@ class Table:
             raise ValueError(f"next states must be in [0, {shape[0]})")
         if not np.isfinite(self.reward).all():
             raise ValueError("rewards must be finite")
-        if (self.initial < 0).any() or min(abs(self.initial.sum() - known) for known in (0.0, 1.0)) > TOLERANCE:
+        if not (self.initial >= 0).all() or not min(abs(self.initial.sum() - all_) for all_ in (0.0, 1.0)) <= TOLERANCE:
             raise ValueError("initial must be at least 0 and sum to 1, or be 0 everywhere")
 
     @classmethod

@@ -1,0 +1,104 @@
+"""Curiosity: what was long not tried promises more in planning, and nowhere else."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+BONUS = 0.25
+AT_ONCE = {"gamma": 0.0, "learning_rate": 1.0, "bonus": BONUS, "planning_updates": 0}  # Q is what planning rewards
+STEPS = (0, 1, 1.0, 3, False), (3, 2, 4.0, 0, False), (0, 0, 2.0, 3, True), (3, 0, 0.5, 0, False)
+
+
+@pytest.fixture
+def curious(agent, steps_of):
+    """Makes an agent that has made STEPS in a world of six states and four actions."""
+
+    def make(**config):
+        learner = agent("dyna-q-plus", gym.make("FrozenLake-v1", desc=["SFF", "FFG"]), **{**AT_ONCE, **config})
+        learner.update(steps_of(*STEPS))
+        return learner
+
+    return make
+
+
+def planned(learner):
+    """Returns Q after so many updates that every pair was met."""
+    learner.plan(2_000)
+    return learner.q
+
+
+def test_planning_rewards_a_pair_by_the_root_of_the_steps_since_its_last_try(curious):
+    q = planned(curious())
+    expected = [1.0 + BONUS * 3**0.5, 4.0 + BONUS * 2**0.5, 2.0 + BONUS * 1**0.5, 0.5]
+    assert [q[state, action] for state, action, *_ in STEPS] == pytest.approx(expected)
+
+
+def test_a_pair_that_is_tried_again_promises_nothing_new(curious, steps_of):
+    learner = curious()
+    learner.update(steps_of(STEPS[0]))
+    q = planned(learner)
+    assert q[0, 1] == pytest.approx(1.0)
+    assert q[3, 2] == pytest.approx(4.0 + BONUS * 3**0.5)
+
+
+def test_actions_never_tried_lead_back_to_their_state(curious):
+    """With γ = 0.9 and no bonus, they are worth 0.9 of the best there is."""
+    q = planned(curious(gamma=0.9, bonus=0.0))
+    best = q.max(-1)
+    assert best[[0, 3]].min() > 2.0
+    for state, untried in ((0, (2, 3)), (3, (1, 3))):
+        assert q[state, untried] == pytest.approx(0.9 * best[state])
+
+
+def test_actions_never_tried_are_as_old_as_the_run(curious):
+    q = planned(curious())
+    assert q[[0, 0, 3, 3], [2, 3, 1, 3]] == pytest.approx(BONUS * 4**0.5)
+
+
+def test_a_state_never_seen_is_never_planned_from(curious):
+    q = planned(curious(initial_value=5.0, gamma=0.9))
+    np.testing.assert_array_equal(q[[1, 2, 4, 5]], 5.0)
+    assert (q[[0, 3]] != 5.0).all()
+
+
+def test_without_a_bonus_planning_has_the_rewards_of_the_world(curious):
+    q = planned(curious(bonus=0.0))
+    assert [q[state, action] for state, action, *_ in STEPS] == [1.0, 4.0, 2.0, 0.5]
+
+
+def test_the_bonus_is_in_no_reward_that_the_model_holds(agent):
+    learner = agent("dyna-q-plus", bonus=1.0).learn(500)
+    table = learner.world_model.table()
+    tried = learner.model.outcomes.count > 0.0
+    assert learner.q.max() > 2.0  # more than the maze has to give
+    np.testing.assert_array_equal(table.reward[tried], table.terminated[tried])  # 1 at the goal, else 0
+
+
+def test_the_bonus_is_in_nothing_that_real_steps_teach(agent):
+    plain = agent("q-learning", learning_rate=1.0).learn(3_000)
+    curious = agent("dyna-q-plus", planning_updates=0, bonus=1.0).learn(3_000)
+    assert plain.q.max() == 1.0
+    np.testing.assert_array_equal(curious.q, plain.q)
+
+
+def test_planning_again_promises_no_more(curious):
+    learner = curious()
+    once = planned(learner).copy()
+    np.testing.assert_array_equal(planned(learner), once)
+
+
+def return_in(learner, num_steps):
+    """Returns the sum of rewards, each episode's being 1."""
+    learner.learn(num_steps)
+    return learner.env.num_ended
+
+
+@pytest.mark.parametrize(
+    ("maze", "num_steps", "bar"), [("Blocking", 3_000, 100), ("Shortcut", 6_000, 340)], ids=["blocking", "shortcut"]
+)
+def test_it_finds_out_that_a_wall_has_moved(agent, maze, num_steps, bar):
+    """Figures 8.4 and 8.5. Six seeds: 158 to 167 and 357 to 367; those of dyna-q 19 to 141 and 231 to 319."""
+    env_id, settings = f"zoo_envs/{maze}Maze-v0", {"planning_updates": 50, "learning_rate": 1.0}
+    curious = [return_in(agent("dyna-q-plus", env_id, seed, **settings, bonus=1e-3), num_steps) for seed in range(3)]
+    assert min(curious) >= bar
+    assert return_in(agent("dyna-q", env_id, 1, **settings), num_steps) < bar

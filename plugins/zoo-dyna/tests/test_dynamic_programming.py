@@ -1,0 +1,102 @@
+"""Agents that solve a table: the world's own, or what they have counted of it."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import zoo_core
+from zoo_core.errors import ConfigError
+from zoo_tabular.dynamic_programming import policy_evaluation, value_iteration
+from zoo_tabular.table import Table
+
+SOLVERS = ("value-iteration", "policy-iteration")
+WORLDS = ("FrozenLake-v1", "CliffWalking-v1", "Taxi-v4")
+
+
+def greedy_value(learner, table):
+    """Returns what its deterministic actions are truly worth, `[S]`."""
+    actions, _ = learner.predict(np.arange(table.num_states), deterministic=True)
+    return policy_evaluation(table, actions, learner.config.gamma)
+
+
+@pytest.mark.parametrize("env_id", WORLDS)
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_table_that_is_known_is_acted_upon_optimally_from_the_first_step(agent, name, env_id):
+    table = Table.from_env(env_id)
+    learner = agent(name, env_id, model="exact").learn(1)
+    best = value_iteration(table, learner.config.gamma)
+    np.testing.assert_allclose(greedy_value(learner, table), best.value, atol=1e-8)
+    np.testing.assert_allclose(learner.q, best.q, atol=1e-8)
+
+
+def test_the_table_of_the_world_stays_as_it_is_while_steps_are_made(agent):
+    """Of Taxi, in which 300 of 500 states may be the first."""
+    learner, table = agent("value-iteration", "Taxi-v4", model="exact"), Table.from_env("Taxi-v4")
+    learned = learner.learn(500).model.table()
+    for name in ("next_state", "probability", "reward", "terminated", "initial"):
+        np.testing.assert_array_equal(getattr(learned, name), getattr(table, name), err_msg=name)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_what_was_counted_is_solved(agent, name):
+    learner = agent(name, "FrozenLake-v1", explore_prob=1.0).learn(3_000)
+    expected = value_iteration(learner.model.table(), learner.config.gamma).q
+    np.testing.assert_allclose(learner.q, expected, atol=1e-8)
+    table = Table.from_env("FrozenLake-v1")
+    best = value_iteration(table, learner.config.gamma).value[0]
+    assert greedy_value(learner, table)[0] > 0.9 * best  # 0 with a table of nothing
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_the_table_is_solved_once_a_round(agent, name):
+    learner, solved = agent(name, "FrozenLake-v1", round_steps=40), []
+    solve = learner.solve
+    learner.solve = lambda table: solved.append(learner.num_timesteps) or solve(table)
+    learner.learn(100)
+    assert solved == [40, 80, 100]
+
+
+def test_who_takes_the_unknown_for_good_finds_the_goal_sooner(agent):
+    """Episode 1 takes 92 to 328 steps over five seeds; those who do not, 591 to 2,780."""
+
+    def first_episode(seed, **config):
+        learner = agent("value-iteration", seed=seed, **config)
+        learner.learn(10**4, callback=lambda *_: learner.env.num_ended < 1)
+        return learner.num_timesteps
+
+    hopeful = [first_episode(seed, round_steps=10, model_config={"unseen_reward": 1.0}) for seed in range(5)]
+    assert max(hopeful) <= 350
+    assert np.mean([first_episode(seed) for seed in range(5)]) >= 800
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_replay_alone_is_enough(agent, name):
+    replay = zoo_core.Replay.collect("FrozenLake-v1", 3_000, seed=0)
+    learner = agent(name, "FrozenLake-v1")
+    metrics = learner.learn_offline(replay)
+    assert metrics["model/pairs_tried"] == 44  # all but those of the holes and the goal
+    assert learner.num_timesteps == 0
+    table = Table.from_env("FrozenLake-v1")
+    assert greedy_value(learner, table)[0] > 0.9 * value_iteration(table, learner.config.gamma).value[0]
+
+
+def test_a_table_that_is_read_is_not_learned_from_a_replay(agent):
+    replay = zoo_core.Replay.collect("FrozenLake-v1", 50, seed=0)
+    with pytest.raises(ConfigError, match="model='exact' is read from the environment.*take 'lookup'"):
+        agent("value-iteration", "FrozenLake-v1", model="exact").learn_offline(replay)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_world_without_a_table_is_refused_before_the_first_step(agent, scripted, name):
+    learner = agent(name, scripted([(0, 1.0, 1, "")] * 9), model="exact")
+    with pytest.raises(TypeError, match="Scripted has no exact table, P and .*: learn one with the model 'lookup'"):
+        learner.learn(5)
+    assert learner.num_timesteps == 0
+
+
+def test_a_wall_that_has_moved_is_seen_when_learning_goes_on(agent):
+    env = gym.make("zoo_envs/ShortcutMaze-v0", wall_moves_at=50)
+    learner = agent("policy-iteration", env, model="exact").learn(50)
+    start = int(np.argmax(env.unwrapped.initial_state_distrib))
+    assert learner.q[start].max() == pytest.approx(0.95**15)
+    assert learner.learn(1).q[start].max() == pytest.approx(0.95**9)
