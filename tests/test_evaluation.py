@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 import zoo_core
+from zoo_core import env_state
 from zoo_core.acting import as_vec_env
 from zoo_core.errors import NonFiniteError
 from zoo_core.evaluation import EvaluationResult, evaluate
@@ -58,6 +61,13 @@ class Countdown(gym.Env):
 class Idle:
     def predict(self, observation, state=None, episode_start=None, deterministic=False):
         return np.zeros(len(episode_start), np.int64), state
+
+
+class ThroughTheShortcut:
+    """Goes right along the lowest row of the maze, then up where the wall opens one day."""
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        return np.where(observation % 9 < 8, 2, 0), state
 
 
 @pytest.fixture
@@ -189,3 +199,21 @@ def test_a_reward_that_is_no_number_is_an_error():
 def test_there_must_be_an_episode_and_an_environment(argument):
     with pytest.raises(ValueError, match=f"{argument} must be at least 1, got 0"):
         evaluate(Idle(), "CartPole-v1", **{argument: 0})
+
+
+def test_what_outlives_an_episode_can_be_as_training_left_it():
+    env_id, moved = "zoo_envs/ShortcutMaze-v0", {"position": 54 - 8, "life_steps": 3_000}
+    shortcut = ThroughTheShortcut()
+    for state, length in ((None, 3_004), (moved, 10), ({**moved, "life_steps": 2_990}, 14)):
+        result = evaluate(shortcut, env_id, episodes=3, env_state=state)
+        np.testing.assert_array_equal(result.lengths, length)
+
+
+def test_what_outlives_an_episode_is_read_as_json_has_it():
+    env = as_vec_env("zoo_envs/ShortcutMaze-v0")
+    env.reset()
+    assert json.loads(json.dumps(env_state.read_first(env))) == {"position": 48, "life_steps": 0}
+    assert env_state.read_first(as_vec_env("CartPole-v1")) is None
+    pole = as_vec_env("zoo_envs/LinearSystem-v0")
+    pole.reset()
+    assert isinstance(env_state.read_first(pole), list)

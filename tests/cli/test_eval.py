@@ -9,6 +9,7 @@ import imageio.v3 as iio
 import pytest
 
 import zoo_core
+from zoo_core.cli.reality import find_reality
 
 RUN = "runs/lab-Pendulum-v1-0-1"
 
@@ -109,3 +110,12 @@ def test_a_damaged_record_is_named(zoo, run, text):
     shown = zoo(f"eval {run}")
     assert shown.code == 2
     assert shown.err.startswith(f"error: {run}/run.json is ")
+
+
+def test_what_outlives_an_episode_goes_on_where_the_training_left_it(zoo):
+    zoo("train random --env zoo_envs/ShortcutMaze-v0 --steps 20 --eval-episodes 0 --quiet")
+    record = json.loads(Path("runs/random-ShortcutMaze-v0-0-1/run.json").read_text())
+    assert record["env"]["state"]["life_steps"] == 20
+    assert find_reality(record, None, None, None).state == record["env"]["state"]
+    assert find_reality(record, None, None, ["wall_moves_at=5"]).state is None
+    assert find_reality(record, None, "zoo_envs/BlockingMaze-v0", None).state is None

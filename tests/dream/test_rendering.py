@@ -3,8 +3,12 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
 from zoo_core.dream import DreamEnv, DreamVecEnv, DreamVectorEnv
+from zoo_core.dream.rendering import ObservationRenderer
+from zoo_core.plugins import make_env
+from zoo_core.testing import fakes
 from zoo_core.testing.cases import model_cases
 
 
@@ -35,6 +39,26 @@ def test_a_decoded_state_is_drawn_as_the_real_environment_draws_it(env_id, case_
     env.close()
     assert shown.shape == wanted.shape
     assert np.abs(shown.astype(int) - wanted).mean() < 0.5  # the angle is rounded to float32 on the way
+
+
+@pytest.mark.parametrize("env_id", ["FrozenLake-v1", "CliffWalking-v1", "Taxi-v4", "zoo_envs/DynaMaze-v0"])
+def test_a_place_in_a_table_is_drawn_as_the_real_environment_draws_it(env_id):
+    real = make_env(env_id, render_mode="rgb_array")
+    start, _ = real.reset(seed=0)
+    model = fakes.LookupTable(real.observation_space, real.action_space)
+    model.env_id = env_id
+    env = DreamEnv(model, starts=lambda num, *, rng: model.observe(None, None, torch.full((num,), 0), None, rng=rng),
+                   render_mode="rgb_array", seed=0)  # fmt: skip
+    env.reset(options={"start": start})
+    np.testing.assert_array_equal(env.render(), real.render())
+    env.close()
+    real.close()
+
+
+def test_a_place_on_a_map_of_another_size_is_plotted():
+    space = gym.spaces.Discrete(64)
+    renderer = ObservationRenderer(space, "FrozenLake-v1")
+    assert renderer.draw(5).shape == ObservationRenderer(space, None).draw(5).shape == (240, 320, 3)
 
 
 def test_pixels_are_shown_as_they_are_enlarged(case_named):

@@ -48,7 +48,7 @@ def planner():
 
 @pytest.fixture(scope="session")
 def chain():
-    """Five places in a row: left pays 0.02 at the left end, right pays 1 at the right end, and there the episode ends."""
+    """Five places in a row: left pays 0.02 at the left end; right pays 1 at the right end, and ends the episode."""
     row = []
     for place in range(5):
         left = (1.0, max(place - 1, 0), 0.02 if place == 0 else 0.0, False)

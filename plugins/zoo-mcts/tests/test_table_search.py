@@ -33,6 +33,16 @@ def test_both_ways_agree_on_slippery_frozen_lake(planner, states, tree, monkeypa
         assert ((first.mean(0) - second.mean(0)).abs() < 4.5 * error + 1e-6).all()
 
 
+def test_trees_are_the_same_where_nothing_is_left_to_chance(planner, states):
+    model = Lookup.from_env("FrozenLake-v1", is_slippery=False)
+    plans = [
+        planner(tree=tree, num_simulations=500).plan(model, states(range(16)), rng=zoo_core.rng(0))
+        for tree in ("open-loop", "chance", "deterministic")
+    ]
+    assert all(torch.equal(plan.weights, plans[0].weights) for plan in plans)
+    assert all(torch.equal(plan.value, plans[0].value) for plan in plans)
+
+
 def test_outcomes_come_as_often_as_the_table_says(world, states, planner):
     model = world([[[(0.1, 0, 0.0, True), (0.6, 0, 1.0, True), (0.3, 0, 2.0, True)]]])
     plan = planner(num_simulations=10_000).plan(model, states([0]), rng=zoo_core.rng(0))

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from zoo_mcts.compiled import uniform
-from zoo_mcts.tree import ROOT, backup, follow, make_tree, most_visited
+from zoo_mcts.tree import ROOT, backup, follow, follow_first, make_tree, most_visited
+
+UNSEEN = np.uint64(0)
 
 
 @pytest.fixture
@@ -14,9 +16,8 @@ def tree():
 
 def walk(tree, rewards, carries, leaf, *, first=1, gamma=0.9):
     """Goes down by action 0, from node 0 to 1 to 2 ..., and backs up."""
-    node = ROOT
     for i, (reward, carry) in enumerate(zip(rewards, carries, strict=True)):
-        node = follow(tree, 0, node, 0, 0, False, reward, carry, first + i)
+        follow(tree, 0, UNSEEN, False, reward, carry, first + i)
     backup(tree, 0, leaf, gamma)
 
 
@@ -70,8 +71,9 @@ def test_an_illegal_action_is_no_way_out(tree):
 
 
 def step(tree, node, action, seen, new, *, shared=False, depth=0):
-    tree.length[0] = depth
-    return follow(tree, 0, node, action, seen, shared, 0.0, 1.0, new)
+    tree.length[0], tree.node[0], tree.action[0] = depth, node, action
+    follow(tree, 0, np.uint64(seen), shared, 0.0, 1.0, new)
+    return tree.node[0]
 
 
 def test_a_node_is_found_again_by_edge_and_outcome(tree):
@@ -87,6 +89,23 @@ def test_paths_of_one_length_share_a_node(tree):
     assert step(tree, 4, 1, 7, 2, shared=True, depth=2) == 1
     assert step(tree, 4, 1, 7, 2, shared=True, depth=3) == 2
     assert step(tree, 4, 1, 8, 3, shared=True, depth=2) == 3
+
+
+def test_a_simulation_leaves_the_tree_where_it_makes_a_node_and_where_the_episode_ends(tree):
+    inside = []
+    for carry in (1.0, 1.0, 0.0):
+        tree.length[0], tree.node[0] = 0, ROOT
+        inside.append(follow(tree, 0, UNSEEN, False, 0.0, carry, 1))
+    assert inside == [False, True, False]
+
+
+def test_the_first_step_is_taken_again(tree):
+    assert not follow_first(tree, 0, 1.0, 1.0, 1)
+    backup(tree, 0, 0.0, 0.9)
+    assert follow_first(tree, 0, 5.0, 0.0, 2)
+    assert tree.node[0] == 1
+    backup(tree, 0, 0.0, 0.9)
+    assert tree.value[0, ROOT, 0] == 1.0
 
 
 def test_every_node_of_a_full_tree_is_found():

@@ -22,10 +22,11 @@ _UNIT = 2.0**-53
 def compiled(function: Function) -> Function:
     """Compiles a function that makes no arrays when it is first called; other processes find the result on the disk.
 
-    Without numba's run time (`_nrt`), since that would count the references to every array of a tree in every call,
-    which took longer than all the rest.
+    Without numba's run time (its private option `_nrt`), which would count the references to every array of a tree in
+    every call, and take longer for that than for all the rest.
     """
-    return cast(Function, numba.njit(cache=True, error_model="numpy", forceinline=True, _nrt=False)(function))
+    compiler: Any = numba.njit
+    return cast(Function, compiler(cache=True, error_model="numpy", forceinline=True, _nrt=False)(function))
 
 
 @compiled

@@ -67,7 +67,7 @@ class UCT(Planner):
         while len(rows) > 0:
             _note_legal(tree, model, state, rows, tree.node[rows])
             choose_all(tree, rows, self.config.exploration)
-            step = model.step(state, torch.as_tensor(tree.action[rows], device=rng.device), rng=rng)
+            step = model.step(state, torch.tensor(tree.action[rows], device=rng.device), rng=rng)
             reward, carry = _to_arrays(step)
             seen = hash_rows(model, step.state) if self.config.sees else np.zeros(len(rows), np.uint64)
             inside = np.empty(len(rows), np.bool_)
@@ -86,7 +86,7 @@ class UCT(Planner):
         _note_legal(tree, model, state, rows, np.full(len(rows), ROOT))
         for simulation in range(1, self.config.num_simulations + 1):
             walk_all(tree, self.config.exploration)
-            step = model.step(states.get(tree.node), torch.as_tensor(tree.action, device=rng.device), rng=rng)
+            step = model.step(states.get(tree.node), torch.tensor(tree.action, device=rng.device), rng=rng)
             reward, carry = _to_arrays(step)
             follow_first_all(tree, reward, carry, simulation)
             states.put(simulation, step.state)

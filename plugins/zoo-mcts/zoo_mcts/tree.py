@@ -15,7 +15,7 @@ ROOT = 0  # node of every tree; nothing leads there, so where a node is looked f
 
 
 class Tree(NamedTuple):
-    """B trees of at most M nodes with A actions each, and a running simulation in each; an edge is a node and an action.
+    """B trees of at most M nodes with A actions, and a running simulation in each; an edge is a node and an action.
 
     Simulation i makes node i, if any: no two make the same.
 
@@ -136,7 +136,7 @@ def follow_first(tree: Tree, row: int, reward: float, carry: float, new: int) ->
 
 @compiled
 def child_of(tree: Tree, row: int) -> Any:
-    """Returns the node that the simulation's action leads to, where nothing that is seen makes a difference, or ROOT."""
+    """Returns the node that the simulation's action leads to, or ROOT; where what is seen makes no difference."""
     return tree.slots[row, _find(tree, row, _key(_edge(tree, row), np.uint64(0)))]
 
 

@@ -63,6 +63,8 @@ def test_fitting_again_changes_nothing(frozen_replay, name):
     for _ in range(2):
         model.fit(frozen_replay, rng=zoo_core.rng(0))
         tables.append(model.table())
+        assert model.outcomes.count.sum() == len(frozen_replay)
+        assert model.start_count.sum() == len(frozen_replay.first_observations())
     assert_same_tables(*tables)
 
 

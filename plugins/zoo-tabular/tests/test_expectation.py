@@ -186,6 +186,8 @@ def test_what_is_recorded_later_is_expected_from_then_on(known, steps_of):
     model.record(*steps_of((0, 0, 3.0, 2, False)))
     [step] = rollout(model, [0])
     assert (step.state.probability.tolist(), step.reward.item()) == ([[0, 0.5, 0.5, 0]], 2.0)
+    model.record(*steps_of((0, 0, 3.0, 2, False), (0, 0, 1.0, 1, False), (0, 0, 1.0, 1, False)))  # there is room
+    assert rollout(model, [0])[0].state.probability.tolist() == [[0, 0.6, 0.4, 0]]
     model.outcomes = known((0, 0, 4.0, 3, True)).outcomes
     assert rollout(model, [0])[0].state.probability.tolist() == [[0, 0, 0, 1]]
 
