@@ -45,6 +45,7 @@ CASES = {
     "ppo": Case("ppo", "CartPole-v1", {"ppo.n_steps": 64, "ppo.n_epochs": 2}, steps=4_096, every=256),
     "sac": Case("sac", "Pendulum-v1", {"sac.learning_starts": 50, "sac.buffer_size": 300}, steps=600, every=60),
     "dqn": Case("dqn", "CartPole-v1", {"dqn.learning_starts": 100, "dqn.train_freq": 1}, steps=1_500, every=100),
+    "dyna-q-plus": Case("dyna-q-plus", "zoo_envs/ShortcutMaze-v0", {}, steps=20_000, every=1_000),
     "dream-ppo": Case(
         "dream-ppo", "CartPole-v1", {**_SMALL, **_MODEL, "ppo.n_steps": 8, "ppo.batch_size": 128}, steps=1_000
     ),

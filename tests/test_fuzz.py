@@ -34,7 +34,10 @@ RUN_FILES = tuple(
     for run, replay in REPLAYS.items()
     for file in ("checkpoint-000002", f"segment-{replay}-000001", f"segment-{replay}-000002")
 )
-NAMES = ("agent-random", "agent-ppo", "agent-sac", "agent-dream-sac", "model-mlp", "model-ensemble")
+NAMES = (
+    *(f"agent-{name}" for name in ("random", "ppo", "sac", "dream-sac", "dyna-q", "prioritized-sweeping")),
+    *(f"model-{name}" for name in ("mlp", "ensemble", "lookup", "linear")),
+)
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,8 @@ FEWER = {  # in the README: in this test
     ),
     "learn(1_000, progress_bar=True)": "learn(50)",
     "--seed 0 --out runs/X": f"--seed 0 --out runs/X --timesteps 40 --set model.max_epochs=2 {QUICK_DREAMS}",
+    "ShortcutMaze-v0": "ShortcutMaze-v0 --timesteps 40 --eval-episodes 0",
+    "--set model=lookup": "--set model=lookup --timesteps 40 --set dream_steps=64 --set dqn.learning_starts=8",
     "--episodes 20": "--episodes 1",
     "zoo gap runs/X": "zoo gap runs/X --episodes 2 --horizon 5",
     "--timesteps 100000": "--timesteps 64 --n-envs 16 --set n_steps=4 --set batch_size=64 --eval-episodes 1",
@@ -93,7 +95,7 @@ def test_the_commands_run_one_after_the_other(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("zoo ")]
     assert [shlex.split(line)[1] for line in lines] == [
-        *("plugins", "list", "info", "train", "eval", "dream", "gap", "doctor", "new"),
+        *("plugins", "list", "info", "train", "train", "train", "eval", "dream", "gap", "doctor", "new"),
     ]
     for line in lines:
         assert main(shlex.split(with_fewer_steps(line), comments=True)[1:]) == 0, line

@@ -12,7 +12,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 import zoo_core
 from zoo_core.checkpoint import Checkpoints
 
-ENV_ID = "Pendulum-v1"
+_VECTORS, _PLACES = "Pendulum-v1", "FrozenLake-v1"  # what the agents and models below are made for
 _NETWORK: dict[str, Any] = {"hidden": 4, "num_layers": 1, "termination_hidden": 4, "max_epochs": 1}
 _SAC: dict[str, Any] = {"policy_kwargs": {"net_arch": [4]}, "buffer_size": 64, "learning_starts": 8, "batch_size": 4}
 _AGENTS: dict[str, Any] = {
@@ -27,9 +27,17 @@ _AGENTS: dict[str, Any] = {
         "num_dreams": 2,
         "sac": _SAC,
     },
+    "dyna-q": {"model": "lookup"},
+    "prioritized-sweeping": None,
 }
 _RUNS = {"sac": (110, 50), "dream-sac": (24, 8)}  # whose checkpoints are mutated: env steps, and those between two
-_MODELS = {"mlp": _NETWORK, "ensemble": {**_NETWORK, "num_members": 2, "num_elites": 2}}
+_MODELS: dict[str, Any] = {
+    "mlp": _NETWORK,
+    "ensemble": {**_NETWORK, "num_members": 2, "num_elites": 2},
+    "lookup": None,
+    "linear": None,
+}
+_IN_PLACES = ("dyna-q", "prioritized-sweeping", "lookup", "linear")
 
 
 def write_corpus(directory: Path) -> None:
@@ -38,10 +46,10 @@ def write_corpus(directory: Path) -> None:
     That of a run holds one checkpoint, so that none is read in its place, and the segments of its replay.
     """
     for name, config in _AGENTS.items():
-        agent = zoo_core.make_agent(name, ENV_ID, config, seed=0).learn(16)
+        agent = zoo_core.make_agent(name, _env_of(name), config, seed=0).learn(16)
         agent.save(directory / f"agent-{name}.zip")
-    replay = zoo_core.Replay.collect(ENV_ID, 24, seed=0)
     for name, config in _MODELS.items():
+        replay = zoo_core.Replay.collect(_env_of(name), 24, seed=0)
         model = zoo_core.make_model(name, replay.observation_space, replay.action_space, config, seed=0)
         model.fit(replay, rng=zoo_core.rng(0))
         model.save(directory / f"model-{name}.zip")
@@ -57,15 +65,19 @@ def read_corpus(directory: Path) -> dict[str, bytes]:
 def resume(directory: Path) -> zoo_core.Agent:
     """Makes the agent of a run, named as the directory, and lets it go on from there until all files are read."""
     name = directory.name
-    agent, (steps, every) = zoo_core.make_agent(name, ENV_ID, _AGENTS[name], seed=0), _RUNS[name]
+    agent, (steps, every) = zoo_core.make_agent(name, _env_of(name), _AGENTS[name], seed=0), _RUNS[name]
     with contextlib.suppress(_AllIsReadError):
         agent.learn(steps, _StopAtTheStart(), checkpoints=Checkpoints(directory, every=every, resume=True))
     return agent
 
 
+def _env_of(name: str) -> str:
+    return _PLACES if name in _IN_PLACES else _VECTORS
+
+
 def _write_checkpoint(directory: Path) -> None:
     name = directory.name
-    agent, (steps, every) = zoo_core.make_agent(name, ENV_ID, _AGENTS[name], seed=0), _RUNS[name]
+    agent, (steps, every) = zoo_core.make_agent(name, _env_of(name), _AGENTS[name], seed=0), _RUNS[name]
     checkpoints = Checkpoints(directory, every=every)
     with warnings.catch_warnings(action="ignore"):  # no episode is as short as the steps between two checkpoints
         agent.learn(steps, checkpoints=checkpoints)

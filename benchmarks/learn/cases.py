@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from benchmarks.learn import dreams, dyna, figures, sweeping
 from benchmarks.learn.report import Measured, report
-from benchmarks.results import DIRECTORY
 
-MEASURED: Mapping[str, Callable[..., Measured]] = {
-    "dyna-q-maze": dyna.measure_maze,
+DYNA: dict[str, Callable[..., Measured]] = {
+    dyna.MAZE: dyna.measure_maze,
     dyna.BLOCKING.case: partial(dyna.measure_changing, dyna.BLOCKING),
     dyna.SHORTCUT.case: partial(dyna.measure_changing, dyna.SHORTCUT),
-    "prioritized-sweeping-maze": sweeping.measure,
+    sweeping.CASE: sweeping.measure,
 }
+
+
+def run_dyna(case: str, *, seeds: Sequence[int] | None = None, jobs: int = 2, keep_controls: bool = False) -> bool:
+    """Runs a case of Dyna and prints it; unless `seeds` is given, writes its result and draws its figure.
+
+    Args:
+        case: one of `DYNA`.
+        seeds: in place of the case's own.
+        jobs: processes, one torch thread each.
+        keep_controls: as in other cases; here controls take no longer than the agent, and are trained anew.
+
+    Returns:
+        Whether the bar was met.
+    """
+    passed = report(case, DYNA[case](dyna.SEEDS if seeds is None else seeds, jobs), write=seeds is None)
+    if seeds is None:
+        figures.draw(case)
+    return passed
+
+
+CASES: dict[str, Callable[..., bool]] = {
+    **{task.case: partial(dreams.run_case, task) for task in dreams.TASKS},
+    **{case: partial(run_dyna, case) for case in DYNA},
+}
+GROUPS = {
+    "dream-generality": tuple(task.case for task in dreams.GENERALITY),
+    "dyna-figures": tuple(DYNA),
+}
+
+
+def expand(names: Iterable[str]) -> list[str]:
+    """Returns the cases behind names of cases and of groups, all cases if there is no name.
+
+    Raises:
+        ValueError: there is no such case or group.
+    """
+    names = list(names) or list(CASES)
+    if unknown := set(names) - {*CASES, *GROUPS}:
+        raise ValueError(f"unknown case {', '.join(sorted(unknown))}; there are {', '.join([*CASES, *GROUPS])}")
+    return list(dict.fromkeys(case for name in names for case in GROUPS.get(name, (name,))))

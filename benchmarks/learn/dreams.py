@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,12 @@ from benchmarks.results import Bar, Condition, Control, Run, read_results, write
 from zoo_core.evaluation import EvaluationResult, evaluate
 from zoo_core.replay import Replay, Transitions
 from zoo_envs.pendulum_optimum import pendulum_optimal_return
+from zoo_tabular.table import Table
 
 EVALUATION_EPISODES = 50
 START_SEED = 10_000  # episode i of every evaluation begins with this seed + i, for paired comparison
 MAX_WALL_S = 240.0  # on two cores
+FROZEN_LAKE_ID, FROZEN_LAKE_STEPS = "FrozenLake-v1", 100  # it ends an episode after these
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,12 @@ class DreamTask:
         env_id: the reality.
         env_steps: real steps it may use.
         baseline: the model-free agent it is compared with, with the same real steps.
-        bar: return over 50 real episodes to reach; None reports only.
+        bar: return over real episodes to reach; None reports only.
         seeds: to train.
         optimum: exact return from given first observations, where it is known.
+        optimum_note: how it is known.
+        config: of the agent, in place of its defaults.
+        episodes: of an evaluation.
     """
 
     case: str
@@ -46,6 +51,9 @@ class DreamTask:
     bar: float | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
     optimum: Callable[[Any], np.ndarray[Any, Any]] | None = None
+    optimum_note: str = "grid dynamic programming, from the same 50 starts"
+    config: Mapping[str, Any] = field(default_factory=dict)
+    episodes: int = EVALUATION_EPISODES
 
     @property
     def baseline_config(self) -> dict[str, Any]:
@@ -67,6 +75,15 @@ def pendulum_optimum(first_obs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return pendulum_optimal_return(np.arctan2(first_obs[:, 1], first_obs[:, 0]), first_obs[:, 2])
 
 
+def frozen_lake_optimum(first_obs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Returns the best chance of reaching the goal of FrozenLake-v1 from each first observation `[N]`, in time."""
+    table = Table.from_env(FROZEN_LAKE_ID)
+    value = np.zeros(table.num_states)
+    for _ in range(FROZEN_LAKE_STEPS):
+        value = (table.expected_reward() + table.continuing_matrix() @ value).max(-1)
+    return value[first_obs]  # type: ignore[no-any-return]
+
+
 PENDULUM = DreamTask(
     "demo-pendulum", "dream-sac", "Pendulum-v1", 1_000, "sac", -180.0, (0, 1, 2, 3, 4), pendulum_optimum
 )
@@ -79,6 +96,29 @@ GENERALITY = tuple(
     )
     for algorithm in ("sac", "ppo")
 )
+FROZEN_LAKE = DreamTask(
+    "dream-dqn-frozen-lake",
+    "dream-dqn",
+    FROZEN_LAKE_ID,
+    5_000,
+    "dqn",
+    0.6,
+    optimum=frozen_lake_optimum,
+    optimum_note="dynamic programming on the environment's own table, as many steps as an episode may have",
+    config={
+        "model": "lookup",
+        "initial_steps": 3_000,
+        "round_steps": 1_000,
+        "dream_steps": 60_000,
+        "horizon": FROZEN_LAKE_STEPS,
+        "dqn.learning_rate": 5e-4,
+        "dqn.batch_size": 512,
+        "dqn.gradient_steps": 4,
+        "dqn.policy_kwargs.net_arch": [64],
+    },
+    episodes=500,  # a success rate is known to 0.02 then
+)
+TASKS = (PENDULUM, CARTPOLE, *GENERALITY, FROZEN_LAKE)
 
 
 class Curve(BaseCallback):
@@ -95,8 +135,8 @@ class Curve(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         agent: Any = self.model
-        real = evaluate(agent, self.task.env_id, episodes=EVALUATION_EPISODES, seed=START_SEED).mean
-        point = CurvePoint(agent.num_timesteps, dream_return(agent, EVALUATION_EPISODES), real)
+        real = evaluate(agent, self.task.env_id, episodes=self.task.episodes, seed=START_SEED).mean
+        point = CurvePoint(agent.num_timesteps, dream_return(agent, self.task.episodes), real)
         self.points.append(point)
         if self.report is not None:
             self.report(point)
@@ -127,7 +167,7 @@ def train_dream_agent(
         progress_bar: show what is going on.
     """
     begun = time.perf_counter()
-    agent: Any = zoo_core.make_agent(task.agent, task.env_id, seed=seed)
+    agent: Any = zoo_core.make_agent(task.agent, task.env_id, task.config, seed=seed)
     if shuffled:
         fit = agent.model.fit
         agent.model.fit = lambda replay, **kwargs: fit(ShuffledReplay(replay, seed), **kwargs)
@@ -135,13 +175,13 @@ def train_dream_agent(
     agent.learn(task.env_steps, callback=curve, progress_bar=progress_bar)
     wall_s = time.perf_counter() - begun
     result, run = judge(task, agent, seed, wall_s, agent.num_timesteps)
-    run.figures["dream_return"] = dream_return(agent, EVALUATION_EPISODES)
+    run.figures["dream_return"] = dream_return(agent, task.episodes)
     return agent, result, run, curve.points
 
 
 def judge(task: DreamTask, policy: Any, seed: int, wall_s: float, env_steps: int) -> tuple[EvaluationResult, Run]:
-    """Evaluates a policy over 50 real episodes; with a known optimum, its paired regret is among the figures."""
-    result = evaluate(policy, task.env_id, episodes=EVALUATION_EPISODES, seed=START_SEED)
+    """Evaluates a policy over real episodes; with a known optimum, its paired regret is among the figures."""
+    result = evaluate(policy, task.env_id, episodes=task.episodes, seed=START_SEED)
     figures = {"return_std": result.std}
     if task.optimum is not None:
         figures["regret"] = float((task.optimum(result.first_obs) - result.returns).mean())
@@ -161,9 +201,8 @@ def optimum_control(task: DreamTask) -> Control | None:
     if task.optimum is None:
         return None
     random = zoo_core.make_agent("random", task.env_id, seed=0)
-    starts = evaluate(random, task.env_id, episodes=EVALUATION_EPISODES, seed=START_SEED).first_obs
-    note = "grid dynamic programming, from the same 50 starts"
-    return Control("exact optimum", score=float(task.optimum(starts).mean()), note=note)
+    starts = evaluate(random, task.env_id, episodes=task.episodes, seed=START_SEED).first_obs
+    return Control("exact optimum", score=float(task.optimum(starts).mean()), note=task.optimum_note)
 
 
 class ShuffledReplay:
@@ -177,6 +216,9 @@ class ShuffledReplay:
         steps = self._replay.tensors(device)
         order = torch.randperm(len(steps.reward), generator=zoo_core.rng(self._seed, "shuffle")).to(device)
         return steps._replace(next_obs=steps.next_obs[order])
+
+    def __len__(self) -> int:
+        return len(self._replay)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._replay, name)
@@ -257,12 +299,5 @@ def _work(task: DreamTask, kind: str, seed: int) -> Run:
         _, run = judge(task, zoo_core.make_agent(kind, task.env_id, seed=seed), seed, 0.0, 0)
     else:
         run = train_baseline(task, kind, seed)
-    print(f"  {kind} seed {seed}: {run.score:.1f} ({run.env_steps} real steps, {run.wall_s:.0f} s)", flush=True)
+    print(f"  {kind} seed {seed}: {run.score:.4g} ({run.env_steps} real steps, {run.wall_s:.0f} s)", flush=True)
     return run
-
-
-def _runner(task: DreamTask) -> Callable[..., bool]:
-    return lambda **options: run_case(task, **options)
-
-
-CASES: dict[str, Callable[..., bool]] = {task.case: _runner(task) for task in (PENDULUM, CARTPOLE, *GENERALITY)}

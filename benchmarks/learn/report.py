@@ -37,7 +37,7 @@ def in_processes(function: Callable[..., Done], work: Sequence[tuple[Any, ...]],
 def for_all_seeds(
     function: Callable[..., Done], work: Sequence[tuple[Any, ...]], seeds: Sequence[int], jobs: int
 ) -> list[list[Done]]:
-    """Calls a function with the arguments of each piece of work and every seed; returns a list of all seeds for each."""
+    """Calls a function with each piece of work and every seed; returns, for each piece, a list of all seeds."""
     done = in_processes(function, [(*arguments, seed) for arguments in work for seed in seeds], jobs)
     return [done[i : i + len(seeds)] for i in range(0, len(done), len(seeds))]
 

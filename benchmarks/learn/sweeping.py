@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import gymnasium as gym
 import numpy as np
 from numba import njit
 from stable_baselines3.common.callbacks import BaseCallback
@@ -15,7 +14,9 @@ import zoo_core
 from benchmarks.learn.dyna import DYNA_MAZE, SEEDS, Learner
 from benchmarks.learn.report import Measured, curve, for_all_seeds
 from benchmarks.results import Bar, Condition, Control, Run
+from zoo_core.plugins import make_env
 
+CASE = "prioritized-sweeping-maze"
 SHORTEST = {1: 14, 2: 27, 3: 40, 4: 53}  # steps from start to goal, by resolution
 NUM_STATES = {resolution: 47 * resolution**2 for resolution in SHORTEST}  # that are no walls
 GOOD_ENOUGH = 1.2  # times the shortest
@@ -52,7 +53,7 @@ class UntilGoodEnough(BaseCallback):
         if agent.updates != self._updates:  # else the path is what it was
             self._updates = agent.updates
             length = greedy_path(agent.q, self._next_state, self._terminated, self._start, self._longest)
-            self.reached = 0 < length
+            self.reached = length > 0
         return not self.reached
 
 
@@ -73,7 +74,7 @@ def greedy_path(q: Any, next_state: Any, terminated: Any, start: int, longest: i
 def search(learner: Learner, resolution: int, seed: int) -> Search:
     """Trains a learner until its greedy path is good enough."""
     begun = time.perf_counter()
-    env = gym.make(DYNA_MAZE, resolution=resolution)
+    env = make_env(DYNA_MAZE, resolution=resolution)
     callback = UntilGoodEnough(env.unwrapped, int(GOOD_ENOUGH * SHORTEST[resolution]))
     agent: Any = zoo_core.make_agent(learner.agent, env, learner.config, seed=seed)
     agent.learn(MAX_STEPS, callback=callback)
@@ -86,19 +87,24 @@ def measure(seeds: Sequence[int] = SEEDS, jobs: int = 2, resolutions: Sequence[i
     The score, of all seeds together, is the largest of these ratios of means.
     """
     learners = SWEEPING, *PEERS
-    work = [(learner, resolution) for resolution in resolutions for learner in learners]
+    work = [(learner, resolution) for learner in learners for resolution in resolutions]
     done = iter(for_all_seeds(search, work, seeds, jobs))
-    found = [{learner.name: next(done) for learner in learners} for _ in resolutions]
-    updates = {each.name: np.array([[one.updates for one in of[each.name]] for of in found]).T for each in learners}
+    found = {learner.name: [next(done) for _ in resolutions] for learner in learners}
+    updates, env_steps = (
+        {name: np.array([[getattr(one, field) for one in searches] for searches in of]).T for name, of in found.items()}
+        for field in ("updates", "env_steps")
+    )
     fewest = np.min([updates[peer.name].mean(0) for peer in PEERS], axis=0)
     ratios = {name: (numbers.mean(0) / fewest).tolist() for name, numbers in updates.items()}
 
     def runs(name: str) -> list[Run]:
+        searches = zip(*found[name], strict=True)
         return [
-            _run(seed, max(ratios[name]), dict(zip(resolutions, searches, strict=True)))
-            for seed, *searches in zip(seeds, *(of[name] for of in found), strict=True)
+            _run(seed, max(ratios[name]), dict(zip(resolutions, of, strict=True)))
+            for seed, of in zip(seeds, searches, strict=True)
         ]
 
+    at = {"at": [NUM_STATES[resolution] for resolution in resolutions]}
     return Measured(
         Bar((Condition("score", "<=", BAR),), runs_required=len(seeds)),
         runs(SWEEPING.name),
@@ -107,11 +113,11 @@ def measure(seeds: Sequence[int] = SEEDS, jobs: int = 2, resolutions: Sequence[i
             "task": f"{SWEEPING.name} on {DYNA_MAZE}: share of Dyna-Q's updates",
             "resolutions": list(resolutions),
             "ratios": ratios,
-            "given_up": {name: [sum(not one.reached for one in of[name]) for of in found] for name in updates},
-            "curves": {
-                name: curve(numbers) | {"at": [NUM_STATES[resolution] for resolution in resolutions]}
-                for name, numbers in updates.items()
+            "given_up": {
+                name: [sum(not one.reached for one in searches) for searches in of] for name, of in found.items()
             },
+            "curves": {name: curve(numbers) | at for name, numbers in updates.items()},
+            "env_steps": {name: curve(numbers) | at for name, numbers in env_steps.items()},
         },
     )
 

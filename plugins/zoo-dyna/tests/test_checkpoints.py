@@ -3,7 +3,7 @@
 import gymnasium as gym
 import pytest
 
-from zoo_core.plugins import agent_spec, load_object
+from zoo_core.plugins import agent_spec, load_object, make_env
 from zoo_core.testing import check_resume
 
 EVERY = 400  # steps between checkpoints; the run is stopped after 1,000 and goes on from 800
@@ -13,7 +13,7 @@ EVERY = 400  # steps between checkpoints; the run is stopped after 1,000 and goe
 def moving_maze():
     """The id of a shortcut maze whose wall moves between the checkpoint and the end."""
     env_id = "test/MovingMaze-v0"
-    gym.register(env_id, lambda **_: gym.make("zoo_envs/ShortcutMaze-v0", wall_moves_at=900).unwrapped)
+    gym.register(env_id, lambda **_: make_env("zoo_envs/ShortcutMaze-v0", wall_moves_at=900).unwrapped)
     yield env_id
     del gym.registry[env_id]
 

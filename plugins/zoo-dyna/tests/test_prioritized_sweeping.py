@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from zoo_core.plugins import make_env
 from zoo_tabular.dynamic_programming import value_iteration
 
 GAMMA = 0.9
@@ -136,7 +137,7 @@ def updates_until(learner, num_steps, maze):
 
 def test_it_finds_a_way_in_a_tenth_of_the_updates_of_dyna_q(agent):
     """1.2 times the 14 steps of the shortest: some 150 updates, against 4,000 of dyna-q with as many a step."""
-    maze = gym.make("zoo_envs/DynaMaze-v0").unwrapped
+    maze = make_env("zoo_envs/DynaMaze-v0").unwrapped
     swept, planned = (
         [updates_until(agent(name, maze, seed, planning_updates=5), 16, maze) for seed in range(5)]
         for name in ("prioritized-sweeping", "dyna-q")

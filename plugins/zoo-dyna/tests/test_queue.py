@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import floats, integers, lists, none, one_of, tuples
 
-from zoo_dyna.prioritized_sweeping import predecessors
-from zoo_dyna.queue import empty_queue, filled_queue, pop, push
+from zoo_dyna.sweeping import empty_queue, filled_queue, pop, predecessors, push
 
 NUM_PAIRS = 12
 URGENCIES = one_of(floats(0.0, 10.0), integers(0, 3).map(float))  # some alike

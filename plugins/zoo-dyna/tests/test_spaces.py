@@ -1,4 +1,4 @@
-"""Environments of all sorts: numbers that begin elsewhere, several at once, scaled rewards, and those that do not fit."""
+"""Spaces that begin elsewhere, several environments, scaled rewards; and what does not fit, which is refused."""
 
 import gymnasium as gym
 import numpy as np

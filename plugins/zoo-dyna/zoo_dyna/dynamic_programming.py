@@ -84,7 +84,11 @@ class DynamicProgrammingAgent(TabularAgent):
         return {f"model/{name}": value for name, value in metrics.items()} | self._solve()
 
     def _solve(self) -> dict[str, float]:
-        solution = self.solve(self.model.table())
+        table = self.model.table()
+        try:
+            solution = self.solve(table)
+        except ValueError as error:  # of a discount of 1, where a policy never ends
+            raise ConfigError(f"{self.model.env_id or 'the table'} cannot be solved: {error}") from error
         self.q = solution.q
         self.updates += solution.sweeps * self.q.size
         return {"planning/sweeps": float(solution.sweeps), "q/max": float(self.q.max())}

@@ -1,6 +1,7 @@
 """What tabular agents do at every step, compiled: choosing actions, Q-learning, planning from a table of outcomes.
 
-`.py_func` of each is the same loop in plain Python.
+`.py_func` of each is the same loop in plain Python. They call none of another file, since numba would not notice that
+it has changed, and would go on with what it has cached of it.
 """
 
 from __future__ import annotations
@@ -160,28 +161,3 @@ def draw_outcome(count: Array, rng: np.random.Generator) -> int:
         if left < 0.0:
             return k
     return int(np.argmax(count))  # rounding took what was left
-
-
-@njit(cache=True)
-def expected_backup(
-    q: Array,
-    outcome_next: Array,
-    outcome_count: Array,
-    outcome_reward: Array,
-    outcome_terminated: Array,
-    state: int,
-    action: int,
-    gamma: float,
-) -> float:
-    """Returns the expectation of the reward and the discounted best value after it, over the outcomes of a pair."""
-    total = backup = 0.0
-    for k in range(outcome_count.shape[2]):
-        count = outcome_count[state, action, k]
-        if count == 0.0:
-            continue
-        value = outcome_reward[state, action, k]
-        if not outcome_terminated[state, action, k]:
-            value += gamma * q[outcome_next[state, action, k]].max()
-        total += count
-        backup += count * value
-    return backup / total

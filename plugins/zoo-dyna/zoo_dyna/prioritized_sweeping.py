@@ -11,14 +11,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from zoo_core.errors import CheckpointError
 from zoo_dyna.config import PrioritizedSweepingConfig
-from zoo_dyna.kernels import expected_backup
-from zoo_dyna.queue import Queue, empty_queue, filled_queue, pop, push
 from zoo_dyna.stored import stored_array
+from zoo_dyna.sweeping import Queue, empty_queue, filled_queue, predecessors, sweep
 from zoo_dyna.tabular_agent import Steps, TabularAgent
 from zoo_tabular.lookup import Lookup
 
@@ -86,93 +84,3 @@ class PrioritizedSweepingAgent(TabularAgent):
         if len(np.unique(pairs)) < num or not tried[pairs].all():
             raise CheckpointError("the queue holds a pair twice, or one that was never tried")
         self.queue, self._leading_to = filled_queue(self.q.size, pairs, priorities), None
-
-
-@njit(cache=True)
-def predecessors(outcome_next: Array, outcome_count: Array, outcome_terminated: Array) -> tuple[Array, Array]:
-    """Returns the pairs `[N]` from which the episode goes on to each state, state after state, and where those of each
-    begin `[S + 1]`.
-    """
-    num_states, num_actions, room = outcome_next.shape
-    first = np.zeros(num_states + 1, np.int64)
-    for s in range(num_states):
-        for a in range(num_actions):
-            for k in range(room):
-                if outcome_count[s, a, k] > 0.0 and not outcome_terminated[s, a, k]:
-                    first[outcome_next[s, a, k] + 1] += 1
-    first = first.cumsum()
-    pairs, filled = np.empty(first[-1], np.int64), first.copy()
-    for s in range(num_states):
-        for a in range(num_actions):
-            for k in range(room):
-                if outcome_count[s, a, k] > 0.0 and not outcome_terminated[s, a, k]:
-                    after = outcome_next[s, a, k]
-                    pairs[filled[after]] = s * num_actions + a
-                    filled[after] += 1
-    return first, pairs
-
-
-@njit(cache=True)
-def sweep(
-    q: Array,
-    outcome_next: Array,
-    outcome_count: Array,
-    outcome_reward: Array,
-    outcome_terminated: Array,
-    first: Array,
-    leading_to: Array,
-    heap: Array,
-    place: Array,
-    priority: Array,
-    size: Array,
-    begin: int,
-    num_updates: int,
-    learning_rate: float,
-    gamma: float,
-    threshold: float,
-) -> int:
-    """Sweeps, in place: steps e to g of the book's algorithm; returns the number of updates.
-
-    Args:
-        q: `[S, A]`.
-        outcome_next: `[S, A, K]`, with the three after it what `Lookup.outcomes` holds.
-        outcome_count: `[S, A, K]`.
-        outcome_reward: `[S, A, K]`.
-        outcome_terminated: `[S, A, K]`.
-        first: `[S + 1]`, with the one after it what `predecessors` returned.
-        leading_to: `[N]`.
-        heap: `[S * A]`, with the three after it a `Queue`.
-        place: `[S * A]`.
-        priority: `[S * A]`.
-        size: `[1]`.
-        begin: a pair to look at first, -1 for none.
-        num_updates: n.
-        learning_rate: α.
-        gamma: γ.
-        threshold: θ.
-    """
-    num_actions = q.shape[1]
-    if begin >= 0:
-        s, a = begin // num_actions, begin % num_actions
-        backup = expected_backup(q, outcome_next, outcome_count, outcome_reward, outcome_terminated, s, a, gamma)
-        if abs(backup - q[s, a]) > threshold:
-            push(begin, abs(backup - q[s, a]), heap, place, priority, size)
-    made = 0
-    while made < num_updates and size[0] > 0:
-        pair = pop(heap, place, priority, size)
-        s, a = pair // num_actions, pair % num_actions
-        backup = expected_backup(q, outcome_next, outcome_count, outcome_reward, outcome_terminated, s, a, gamma)
-        value_before = q[s].max()
-        q[s, a] += learning_rate * (backup - q[s, a])
-        made += 1
-        if abs(backup - q[s, a]) > threshold:
-            push(pair, abs(backup - q[s, a]), heap, place, priority, size)
-        if q[s].max() == value_before:
-            continue
-        for i in range(first[s], first[s + 1]):
-            before = leading_to[i]
-            sb, ab = before // num_actions, before % num_actions
-            backup = expected_backup(q, outcome_next, outcome_count, outcome_reward, outcome_terminated, sb, ab, gamma)
-            if abs(backup - q[sb, ab]) > threshold:
-                push(before, abs(backup - q[sb, ab]), heap, place, priority, size)
-    return made

@@ -1,6 +1,7 @@
 """The exact model of FrozenLake: which tree tends to what value iteration says, and which does not.
 
-Errors are means over the 11 places from where the goal can be reached; a gap is what the chosen action costs there.
+A search is judged by the mean error of its values over the 11 places from where the goal can be reached, and by what it
+is worth to act as it says there, as a share of the optimum.
 """
 
 import functools
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import zoo_core
-from zoo_tabular.dynamic_programming import value_iteration
+from zoo_tabular.dynamic_programming import policy_evaluation, value_iteration
 from zoo_tabular.lookup import Lookup
 
 GAMMA = 0.9
@@ -26,44 +27,46 @@ def lake(slippery):
 
 @functools.cache
 def judge(make_planner, make_states, slippery, tree, num_simulations):
-    """Returns the mean error of the values, and the gap at each place."""
+    """Returns the mean error of the values, and the worth of the actions."""
     model, solution = lake(slippery)
     places = np.flatnonzero(solution.value)
-    search = make_planner(tree=tree, num_simulations=num_simulations, gamma=GAMMA, rollout_depth=20, exploration=0.7)
+    search = make_planner(tree=tree, num_simulations=num_simulations, gamma=GAMMA, rollout_depth=20, exploration=1.0)
     plan = search.plan(model, make_states(places), rng=zoo_core.rng(0))
-    gaps = solution.value[places] - solution.q[places, plan.action.numpy()]
-    return np.abs(plan.value.numpy() - solution.value[places]).mean(), gaps
+    policy = np.zeros(16, np.int64)
+    policy[places] = plan.action.numpy()
+    worth = policy_evaluation(model.table(), policy, GAMMA)[places].mean()
+    optimum = solution.value[places]
+    return np.abs(plan.value.numpy() - optimum).mean(), worth / optimum.mean()
 
 
 @pytest.mark.parametrize("tree", ["open-loop", "chance", "deterministic"])
 def test_trees_find_the_optimum_where_nothing_is_left_to_chance(planner, states, tree):
-    errors, gaps = zip(*(judge(planner, states, False, tree, num) for num in (100, 1_000, 10_000)), strict=True)
-    assert errors[0] > 0.2  # of a mean value of 0.73
+    errors, worths = zip(*(judge(planner, states, False, tree, num) for num in (100, 1_000, 10_000)), strict=True)
+    assert errors[0] > 0.3  # of a mean value of 0.73
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 0.03
-    assert gaps[2].max() < 1e-9
+    assert worths[0] < 0.8
+    assert worths[2] == pytest.approx(1.0)
 
 
-# The mean value on ice is 0.198; of the trees whose nodes see what happens, the one that shares them learns faster.
-@pytest.mark.parametrize(("tree", "shrinks_to"), [("chance", 0.8), ("transposition", 0.55)])
+# The mean value on ice is 0.198. Of the trees whose nodes see what happens, the one that shares them learns it faster.
+@pytest.mark.parametrize(("tree", "shrinks_to"), [("chance", 0.85), ("transposition", 0.6)])
 def test_trees_that_see_tend_to_value_iteration_on_ice(planner, states, tree, shrinks_to):
-    errors, gaps = zip(*(judge(planner, states, True, tree, num) for num in (1_000, 10_000, 100_000)), strict=True)
+    errors, worths = zip(*(judge(planner, states, True, tree, num) for num in (1_000, 10_000, 100_000)), strict=True)
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < shrinks_to * errors[0]
-    assert gaps[2].mean() < 0.3 * gaps[0].mean()
-    assert (gaps[2] < 0.01).sum() >= 10
+    assert worths[2] > 0.96  # the tree that remembers is below 0.85 with any number of simulations
 
 
 def test_remembering_the_first_outcome_is_wrong_on_ice(planner, states):
-    errors, gaps = zip(*(judge(planner, states, True, "deterministic", num) for num in (1_000, 100_000)), strict=True)
+    errors, worths = zip(*(judge(planner, states, True, "deterministic", num) for num in (1_000, 100_000)), strict=True)
     assert errors[1] > errors[0] > 0.2  # more than the mean value: it believes in its luck
-    assert (gaps[1] < 0.01).sum() <= 8
+    assert max(worths) < 0.85
 
 
 def test_the_readme_says_what_each_tree_reaches_on_ice(planner, states):
-    rows = re.findall(r"^\| `([\w-]+)` \|.*\| ([\d.]+) \| (\d+) of 11 \|$", README, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([\w-]+)` \|.*\| ([\d.]+) \| (\d+) % \|$", README, flags=re.MULTILINE)
     assert [name for name, _, _ in rows] == ["open-loop", "chance", "transposition", "deterministic"]
-    for name, error, right in rows:
-        measured, gaps = judge(planner, states, True, name, 100_000)
-        assert measured == pytest.approx(float(error), abs=0.005)
-        assert (gaps < 0.01).sum() == pytest.approx(int(right), abs=1)  # the last bit of a logarithm may decide a tie
+    for name, error, worth in rows:
+        measured = judge(planner, states, True, name, 100_000)
+        assert measured == pytest.approx((float(error), int(worth) / 100), abs=0.01)

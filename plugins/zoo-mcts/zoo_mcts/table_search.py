@@ -175,7 +175,7 @@ def _rollout(outcomes: Outcomes, place: int, depth: int, gamma: float, streams: 
         place = outcomes.next_state[place, action, outcome]
         if weight == 0.0:
             break
-    return total if weight == 0.0 else total + weight * outcomes.leaf_value[place]  # type: ignore[no-any-return]
+    return total if weight == 0.0 else total + weight * outcomes.leaf_value[place]
 
 
 @compiled

@@ -118,7 +118,7 @@ def follow(tree: Tree, row: int, seen: Any, shared: bool, reward: float, carry: 
         tree.slots[row, slot] = new
         tree.key[row, new] = key
     tree.node[row] = tree.slots[row, slot]
-    return known and carry != 0.0  # type: ignore[no-any-return]
+    return known and carry != 0.0
 
 
 @compiled

@@ -84,10 +84,17 @@ def test_rows_that_are_over_rest(known):
     model = known((0, 0, 7.0, 1, True), (1, 0, 9.0, 2, False))
     end = model.step(at(0), torch.tensor([0]), rng=zoo_core.rng(0))
     assert (end.state.index.item(), end.reward.item(), end.continues.item()) == (1, 7.0, 0.0)
-    assert not model.observe(None, None, end.state.index, None, rng=zoo_core.rng(0)).terminal  # seen: not over
     for action in (0, 1):
         after = model.step(end.state, torch.tensor([action]), rng=zoo_core.rng(0))
         assert (after.state.index.item(), after.reward.item(), after.continues.item()) == (1, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("outcomes", ["sampled", "expected"])
+def test_where_something_is_seen_it_is_not_over(outcomes):
+    model = Lookup.from_env("FrozenLake-v1", {"outcomes": outcomes})
+    state = model.observe(None, None, torch.arange(16), None, rng=zoo_core.rng(0))
+    assert not state.terminal.any()
+    assert torch.equal(model.features(state), torch.eye(16))
 
 
 def test_uncertainty_falls_with_tries_and_knows_chance(known):

@@ -1,0 +1,133 @@
+"""Figures of learning cases, drawn from the curves in their results: nothing is run for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from benchmarks.learn import dyna, sweeping
+from benchmarks.learn.report import QUANTILES
+from benchmarks.machine import ROOT
+from benchmarks.results import DIRECTORY, Result, read_results
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+DOCS = ROOT / "docs"
+SIZE, DPI = (6.4, 4.0), 110  # inches, dots an inch
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"  # told apart by everybody (Okabe & Ito 2008)
+BLACK = "#222222"
+POINTS: dict[str, Any] = {"textcoords": "offset points"}
+MAZES = {
+    dyna.BLOCKING.case: ("blocking", "the gap moves\nto the far end"),
+    dyna.SHORTCUT.case: ("shortcut", "a shorter\nway opens"),
+}
+STYLE = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "font.size": 10,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
+
+
+def draw(case: str, *, results: Path = DIRECTORY, out: Path = DOCS) -> Path:
+    """Draws the figure of a case from its result; returns the picture's path."""
+    result = read_results("learn", results)[case]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=SIZE, layout="constrained")
+        FIGURES[case](axes, result)
+        path = out / f"{case}.png"
+        figure.savefig(path, dpi=DPI)
+        plt.close(figure)
+    return path
+
+
+def draw_planning(axes: Axes, result: Result) -> None:
+    """Figure 8.2: steps of each episode."""
+    labels = "n = 50 planning updates a step", "n = 5", "n = 0: no planning"
+    for learner, color, label in zip(dyna.PLANNING, (BLUE, GREEN, ORANGE), labels, strict=True):
+        _line(axes, result.extra["curves"][learner.name], color, label)
+    axes.axhline(dyna.SHORTEST, color=GREY, linewidth=0.9, linestyle=":")
+    text = f"shortest path: {dyna.SHORTEST}"
+    axes.annotate(text, (dyna.EPISODES, dyna.SHORTEST), (0, -3), **POINTS, ha="right", va="top", color=GREY)
+    axes.set(yscale="log", ylim=(9, 2500), xlim=(1, dyna.EPISODES), xlabel="episode", ylabel="steps of the episode")
+    axes.set_yticks([10, 30, 100, 300, 1000], ["10", "30", "100", "300", "1,000"])
+    axes.minorticks_off()
+    _finish(axes, result, "Dyna-Q in the Dyna maze", "upper right")
+
+
+def draw_changing(axes: Axes, result: Result) -> None:
+    """Figures 8.4 and 8.5: reward over steps, and where the wall moves."""
+    curves, moved = result.extra["curves"], result.extra["wall_moves_at"]
+    for learner, color, label in (
+        (dyna.CURIOUS, BLUE, "Dyna-Q+\nn = 50\nκ = 0.001"),
+        (dyna.CONTENT, ORANGE, "Dyna-Q\nn = 50"),
+        (dyna.RANDOM, GREY, "random\nactions"),
+    ):
+        curve = curves[learner.name]
+        _line(axes, curve, color)
+        end = curve["at"][-1], curve["mean"][-1]
+        axes.annotate(label, end, (6, 0), **POINTS, va="center", color=color)
+    maze, event = MAZES[result.case]
+    axes.axvline(moved, color=BLACK, linewidth=0.9, linestyle="--")
+    axes.annotate(event, (moved, max(curves[dyna.CURIOUS.name]["high"])), (-6, 0), **POINTS, va="top", ha="right")
+    axes.set(xlim=(0, end[0]), ylim=(0, None), xlabel="real steps", ylabel="reward so far")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    _finish(axes, result, f"Dyna-Q+ and Dyna-Q in the {maze} maze")
+
+
+def draw_sweeping(axes: Axes, result: Result) -> None:
+    """As in example 8.4: updates until the greedy path is good, over the size of the maze."""
+    curves, env_steps = result.extra["curves"], result.extra["env_steps"]
+    peer = min(sweeping.PEERS, key=lambda each: sum(result.extra["ratios"][each.name]))
+    for name, color, label in (
+        (peer.name, ORANGE, f"updates, {peer.name.replace('dyna-q', 'Dyna-Q')}"),
+        (sweeping.SWEEPING.name, BLUE, "updates, prioritized sweeping"),
+    ):
+        _line(axes, curves[name], color, label, "o-")
+        axes.plot(
+            env_steps[name]["at"],
+            env_steps[name]["mean"],
+            ":",
+            color=color,
+            label=label.replace("updates", "real steps"),
+        )
+    at = curves[peer.name]["at"]
+    axes.set(xscale="log", yscale="log", xlabel="states of the maze", ylabel="until the greedy path is good")
+    axes.set_xticks(at, [f"{states:,}" for states in at])
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    title = f"Work until the greedy path is at most {sweeping.GOOD_ENOUGH:g} times the shortest"
+    _finish(axes, result, title, "upper left")
+
+
+FIGURES: Mapping[str, Callable[[Axes, Result], None]] = {
+    dyna.MAZE: draw_planning,
+    dyna.BLOCKING.case: draw_changing,
+    dyna.SHORTCUT.case: draw_changing,
+    sweeping.CASE: draw_sweeping,
+}
+
+
+def _line(axes: Axes, curve: Mapping[str, Any], color: str, label: str | None = None, style: str = "-") -> None:
+    axes.fill_between(curve["at"], curve["low"], curve["high"], color=color, alpha=0.18, linewidth=0)
+    axes.plot(curve["at"], curve["mean"], style, color=color, label=label, linewidth=1.8, markersize=4)
+
+
+def _finish(axes: Axes, result: Result, title: str, legend: str | None = None) -> None:
+    axes.set_title(f"{title}\n", fontsize=12)
+    low, high = (round(100 * quantile) for quantile in QUANTILES)
+    note = f"lines: means of {len(result.runs)} runs; bands: {low}th to {high}th percentile"
+    axes.text(0.0, 1.02, note, transform=axes.transAxes, color=GREY, fontsize=9)
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+    axes.set_axisbelow(True)
+    if legend is not None:
+        axes.legend(loc=legend)
