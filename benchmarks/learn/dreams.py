@@ -102,7 +102,7 @@ FROZEN_LAKE = DreamTask(
     FROZEN_LAKE_ID,
     5_000,
     "dqn",
-    0.6,
+    0.65,
     optimum=frozen_lake_optimum,
     optimum_note="dynamic programming on the environment's own table, as many steps as an episode may have",
     config={

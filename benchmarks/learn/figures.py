@@ -6,17 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchmarks.learn import dyna, sweeping
 from benchmarks.learn.report import QUANTILES
 from benchmarks.machine import ROOT
 from benchmarks.results import DIRECTORY, Result, read_results
-
-matplotlib.use("Agg")
-
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 
 DOCS = ROOT / "docs"
 SIZE, DPI = (6.4, 4.0), 110  # inches, dots an inch
@@ -41,12 +38,11 @@ STYLE = {
 def draw(case: str, *, results: Path = DIRECTORY, out: Path = DOCS) -> Path:
     """Draws the figure of a case from its result; returns the picture's path."""
     result = read_results("learn", results)[case]
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=SIZE, layout="constrained")
-        FIGURES[case](axes, result)
-        path = out / f"{case}.png"
+    path = out / f"{case}.png"
+    with rc_context(STYLE):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        FIGURES[case](figure.subplots(), result)
         figure.savefig(path, dpi=DPI)
-        plt.close(figure)
     return path
 
 
@@ -72,41 +68,35 @@ def draw_changing(axes: Axes, result: Result) -> None:
         (dyna.CONTENT, ORANGE, "Dyna-Q\nn = 50"),
         (dyna.RANDOM, GREY, "random\nactions"),
     ):
-        curve = curves[learner.name]
-        _line(axes, curve, color)
-        end = curve["at"][-1], curve["mean"][-1]
-        axes.annotate(label, end, (6, 0), **POINTS, va="center", color=color)
+        _line(axes, curves[learner.name], color)
+        _name_end(axes, curves[learner.name], color, label)
     maze, event = MAZES[result.case]
     axes.axvline(moved, color=BLACK, linewidth=0.9, linestyle="--")
     axes.annotate(event, (moved, max(curves[dyna.CURIOUS.name]["high"])), (-6, 0), **POINTS, va="top", ha="right")
-    axes.set(xlim=(0, end[0]), ylim=(0, None), xlabel="real steps", ylabel="reward so far")
+    axes.set(xlim=(0, curves[dyna.CURIOUS.name]["at"][-1]), ylim=(0, None), xlabel="real steps", ylabel="reward so far")
     axes.xaxis.set_major_formatter("{x:,.0f}")
     _finish(axes, result, f"Dyna-Q+ and Dyna-Q in the {maze} maze")
 
 
 def draw_sweeping(axes: Axes, result: Result) -> None:
     """As in example 8.4: updates until the greedy path is good, over the size of the maze."""
-    curves, env_steps = result.extra["curves"], result.extra["env_steps"]
+    updates, env_steps = result.extra["curves"], result.extra["env_steps"]
     peer = min(sweeping.PEERS, key=lambda each: sum(result.extra["ratios"][each.name]))
     for name, color, label in (
-        (peer.name, ORANGE, f"updates, {peer.name.replace('dyna-q', 'Dyna-Q')}"),
-        (sweeping.SWEEPING.name, BLUE, "updates, prioritized sweeping"),
+        (peer.name, ORANGE, f"updates,\n{peer.name.replace('dyna-q', 'Dyna-Q')}"),
+        (sweeping.SWEEPING.name, BLUE, "updates,\nprioritized\nsweeping"),
     ):
-        _line(axes, curves[name], color, label, "o-")
-        axes.plot(
-            env_steps[name]["at"],
-            env_steps[name]["mean"],
-            ":",
-            color=color,
-            label=label.replace("updates", "real steps"),
-        )
-    at = curves[peer.name]["at"]
-    axes.set(xscale="log", yscale="log", xlabel="states of the maze", ylabel="until the greedy path is good")
+        _line(axes, updates[name], color, style="o-")
+        _name_end(axes, updates[name], color, label)
+        axes.plot(env_steps[name]["at"], env_steps[name]["mean"], ":", color=color)
+    _name_end(axes, env_steps[peer.name], GREY, "real steps\nof both")
+    at = updates[peer.name]["at"]
+    axes.set(xscale="log", yscale="log", xlabel="states of the maze")
     axes.set_xticks(at, [f"{states:,}" for states in at])
     axes.minorticks_off()
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    title = f"Work until the greedy path is at most {sweeping.GOOD_ENOUGH:g} times the shortest"
-    _finish(axes, result, title, "upper left")
+    title = f"What it takes until the greedy path is at most {sweeping.GOOD_ENOUGH:g} times the shortest"
+    _finish(axes, result, title)
 
 
 FIGURES: Mapping[str, Callable[[Axes, Result], None]] = {
@@ -120,6 +110,10 @@ FIGURES: Mapping[str, Callable[[Axes, Result], None]] = {
 def _line(axes: Axes, curve: Mapping[str, Any], color: str, label: str | None = None, style: str = "-") -> None:
     axes.fill_between(curve["at"], curve["low"], curve["high"], color=color, alpha=0.18, linewidth=0)
     axes.plot(curve["at"], curve["mean"], style, color=color, label=label, linewidth=1.8, markersize=4)
+
+
+def _name_end(axes: Axes, curve: Mapping[str, Any], color: str, label: str) -> None:
+    axes.annotate(label, (curve["at"][-1], curve["mean"][-1]), (7, 0), **POINTS, va="center", color=color)
 
 
 def _finish(axes: Axes, result: Result, title: str, legend: str | None = None) -> None:

@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from zoo_core.evaluation import evaluate
 from zoo_core.plugins import make_env
 
 BONUS = 0.25
@@ -25,8 +26,12 @@ def curious(agent, steps_of):
 
 def planned(learner):
     """Returns Q after so many updates that every pair was met."""
+    return planned_with(learner).q
+
+
+def planned_with(learner):
     learner.plan(2_000)
-    return learner.q
+    return learner
 
 
 def test_planning_rewards_a_pair_by_the_root_of_the_steps_since_its_last_try(curious):
@@ -108,3 +113,27 @@ def test_it_finds_out_that_a_wall_has_moved(agent, maze, num_steps, bar):
     curious = returns(agent, "dyna-q-plus", maze, num_steps, bonus=1e-3)
     assert min(curious) >= bar
     assert max(returns(agent, "dyna-q", maze, num_steps)) < min(curious)
+
+
+def test_asked_to_be_deterministic_it_takes_the_best_that_it_has_tried(curious):
+    learner = planned_with(curious(gamma=0.5))
+    values = learner.values_to_exploit()
+    assert [values[state, action] for state, action, *_ in STEPS] == pytest.approx([4.0, 6.0, 2.0, 2.5])
+    assert np.isneginf(np.delete(values[0], [0, 1])).all()
+    assert np.isneginf(np.delete(values[3], [0, 2])).all()
+    assert [learner.predict(place, deterministic=True)[0] for place in (0, 3)] == [1, 2]
+
+
+def test_what_it_has_learned_since_counts_when_it_is_deterministic(curious, steps_of):
+    learner = planned_with(curious(gamma=0.0))
+    assert learner.predict(3, deterministic=True)[0] == 2
+    learner.update(steps_of((3, 0, 9.0, 0, False)))
+    assert learner.predict(3, deterministic=True)[0] == 0
+
+
+def test_one_that_has_stopped_learning_does_not_walk_in_circles_for_curiosity(agent):
+    learner = agent("dyna-q-plus", "zoo_envs/ShortcutMaze-v0").learn(6_000)
+    moved = {"position": 48, "life_steps": 6_000}
+    assert evaluate(learner, "zoo_envs/ShortcutMaze-v0", episodes=1, env_state=moved).lengths == [10]
+    learner.values_to_exploit = lambda: learner.q  # what it would do by its Q
+    assert evaluate(learner, "zoo_envs/ShortcutMaze-v0", episodes=1, env_state=moved).lengths == [10_000]

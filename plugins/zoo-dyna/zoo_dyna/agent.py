@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +16,10 @@ from zoo_dyna.config import DynaQConfig, DynaQPlusConfig, QLearningConfig
 from zoo_dyna.kernels import learn_from_steps, note_tried, plan
 from zoo_dyna.memory import Memory, checked_memory, no_memory
 from zoo_dyna.tabular_agent import Steps, TabularAgent
+from zoo_tabular.dynamic_programming import value_iteration
 from zoo_tabular.lookup import Lookup
+
+Array = np.ndarray[Any, Any]
 
 
 class QLearningAgent(TabularAgent):
@@ -81,10 +85,31 @@ class DynaQAgent(QLearningAgent):
 class DynaQPlusAgent(DynaQAgent):
     """Dyna-Q that goes and looks whether the world has changed: what was long not tried promises κ√τ more, in planning,
     and actions never tried in a state that was seen are thought to lead back to it.
+
+    Differs from the book, which never stops learning: its Q holds what it is curious about, and one that no longer
+    learns would walk in circles around that. Asked to be deterministic, it acts by the best that it knows instead.
     """
 
     config_class: ClassVar[type] = DynaQPlusConfig
     curious = True
+
+    def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
+        super().__init__(env, config, **kwargs)
+        self._known: tuple[int, Array] | None = None  # the clock, and what was best by then
+
+    def values_to_exploit(self) -> Array:
+        """Solves what was tried, without a bonus; what was not tried is no choice, where something was."""
+        now = int(self.memory.clock[0])
+        if self._known is None or self._known[0] != now:
+            table = self.model.table()
+            tried = self.memory.last_tried > 0
+            states, actions = np.nonzero(~tried & tried.any(-1, keepdims=True))
+            for values in (table.next_state, table.probability, table.reward, table.terminated):
+                values[states, actions] = values[states, tried[states].argmax(-1)]
+            q = value_iteration(table, self.config.gamma).q
+            q[states, actions] = -np.inf
+            self._known = now, q
+        return self._known[1]
 
     @property
     def bonus(self) -> float:  # type: ignore[override]

@@ -126,11 +126,15 @@ class TabularAgent(Agent):
         """Chooses the first of the best actions; unless `deterministic` as in learning, ε-greedily, any of the best."""
         states = self._states(np.atleast_1d(observation))
         if deterministic:
-            actions = self.q[states].argmax(-1)
+            actions = self.values_to_exploit()[states].argmax(-1)
         else:
             actions = explore(self.q, states, self.config.explore_prob, self._acting)
         actions = actions + self._first_action
         return (actions if np.ndim(observation) else actions[0]), state
+
+    def values_to_exploit(self) -> Array:
+        """Returns what a deterministic policy maximises, `[S, A]`."""
+        return self.q
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Returns the table of Q."""
