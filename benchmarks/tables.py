@@ -38,17 +38,19 @@ def learn_table() -> str:
     rows = []
     for case, result in read_results("learn").items():
         controls = "; ".join(f"{control.name} {_number(control.score)}" for control in result.controls)
+        bar = _limits(result.bar).get("score", "–")
+        worst = max if bar.startswith(_SIGNS["<="]) else min
         rows.append(
             (
                 f"[{result.extra.get('task', case)}](benchmarks/results/learn/{case}.json)",
                 f"{max(run.env_steps for run in result.runs):,}",
-                f"**{_number(result.score)}** ({_number(min(run.score for run in result.runs))})",
+                f"**{_number(result.score)}** ({_number(worst(run.score for run in result.runs))})",
                 str(len(result.runs)),
-                _limits(result.bar).get("score", "–"),
+                bar,
                 controls,
             )
         )
-    return _markdown(("task", "real steps", "mean return (worst seed)", "seeds", "bar", "beside it"), rows)
+    return _markdown(("task", "real steps", "mean score (worst seed)", "seeds", "bar", "beside it"), rows)
 
 
 def speed_table() -> str:

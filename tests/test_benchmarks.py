@@ -6,6 +6,7 @@ import subprocess
 import sys
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 
@@ -21,8 +22,18 @@ from benchmarks.results import (
     read_results,
     write_result,
 )
-from benchmarks.speed import dream_overhead, dream_rate, ensemble_batch, models, timing
+from benchmarks.speed import (
+    dream_overhead,
+    dream_rate,
+    dyna_updates,
+    ensemble_batch,
+    models,
+    timing,
+    uct,
+    value_iteration,
+)
 from benchmarks.speed.case import CASES, Measured
+from benchmarks.speed.interpreted import interpreted
 
 BAR = Bar((Condition("score", ">=", -180), Condition("env_steps", "<=", 1_000)), runs_required=2)
 RUNS = (Run(0, -150.5, 1_000, wall_s=90.0, figures={"regret": 11.0}), Run(1, -160.5, 1_000), Run(2, -300.0, 1_000))
@@ -144,6 +155,15 @@ def test_a_number_that_was_typed_into_a_table_is_replaced():
     assert tables.update(text.replace("≤ 0.5", "≤ 0.1")) == text
 
 
+def test_the_worst_seed_is_the_highest_score_where_less_is_better(tmp_path, monkeypatch):
+    bar = Bar([Condition("score", "<=", 25)])
+    write(tmp_path, bar=bar, runs=[Run(0, 14.0), Run(1, 22.0)], extra={"task": "steps"})
+    monkeypatch.setattr(tables, "read_results", lambda kind: read_results(kind, tmp_path))
+    assert "| **18** (22) | 2 | ≤ 25 |" in tables.learn_table()
+    write(tmp_path, bar=None, runs=[Run(0, 14.0), Run(1, 22.0)])
+    assert "| **18** (14) | 2 | – |" in tables.learn_table()
+
+
 def test_a_table_that_nobody_makes_is_an_error():
     with pytest.raises(ValueError, match="there is no table 'sped'; there are plugins, learn, speed"):
         tables.update("<!-- table:sped -->\n<!-- /table -->\n")
@@ -215,7 +235,8 @@ def small(monkeypatch):
         return dict.fromkeys(functions, 0.5)
 
     monkeypatch.setattr(dream_overhead, "HORIZON", 2)
-    for module in (dream_overhead, dream_rate, ensemble_batch):
+    monkeypatch.setattr(uct, "SIMULATIONS", {"compiled": 20, "model": 5, "python": 5})
+    for module in (dream_overhead, dream_rate, ensemble_batch, dyna_updates, uct):
         monkeypatch.setattr(module, "fastest", once)
     yield
     models.ensemble_of.cache_clear()
@@ -238,3 +259,51 @@ def test_ensemble_batch_compares_the_same_networks(small):
     inputs = models.member_inputs(model, 10)
     alone = ensemble_batch._member(model.network, 3)(inputs[3])
     assert alone.allclose(model.network(inputs)[3], atol=1e-6)
+
+
+def test_dyna_updates_are_counted_by_the_update(small):
+    figures = dyna_updates.measure().runs[0].figures
+    assert figures["maze_compiled_updates_per_s"] == 1_000 * figures["lake_compiled_n_50_updates_per_s"]
+    assert figures["maze_over_python"] == 100.0  # as many calls: as many times more updates
+
+
+@pytest.mark.parametrize("world", dyna_updates.WORLDS)
+def test_a_kernel_is_interpreted_whole_and_plans_alike(world):
+    agent, learned = dyna_updates.trained(*dyna_updates.WORLDS[world]), []
+    plain = interpreted(dyna_updates.kernels.plan)
+    assert not hasattr(plain.__globals__["below"], "py_func")
+    for plan in (dyna_updates.kernels.plan, plain):
+        learned.append(dyna_updates.planner(plan, agent, 200)())
+    np.testing.assert_array_equal(*learned)
+    assert learned[0].any()
+
+
+@pytest.mark.parametrize("world", dyna_updates.WORLDS)
+def test_planning_in_numpy_comes_to_the_same_values(world):
+    agent, learned = dyna_updates.trained(*dyna_updates.WORLDS[world]), []
+    for plan in (dyna_updates.kernels.plan, dyna_updates.plan_in_numpy):
+        call = dyna_updates.planner(plan, agent, 50)
+        learned.append(np.mean([call().copy() for _ in range(3_000)][1_000:], axis=0))
+    np.testing.assert_allclose(*learned, atol=0.05)
+
+
+@pytest.mark.parametrize("num_outcomes", [3, 20])
+def test_the_floor_of_value_iteration_solves_the_same_table(num_outcomes):
+    table = value_iteration.random_table(20, 4, num_outcomes)
+    ways = value_iteration.sweeps, value_iteration.matrix_products
+    np.testing.assert_allclose(*(way(table, 1e-10, 10_000)() for way in ways), atol=1e-8)
+
+
+def test_uct_counts_simulations_from_all_roots(small):
+    figures = uct.measure().runs[0].figures
+    assert figures["compiled_64_simulations_per_s"] == 64 * figures["compiled_1_simulations_per_s"]
+    assert figures["over_model_1"] == 4.0
+
+
+def test_uct_searches_the_same_tree_interpreted_and_a_like_one_without_the_table():
+    table = uct.search(uct.Lookup, 1, 300)()
+    plain = uct.in_plain_python(uct.search(uct.Lookup, 1, 300))()
+    model = uct.search(uct.Untold, 1, 300)()
+    assert (table.value, table.weights.tolist()) == (plain.value, plain.weights.tolist())
+    assert table.value != model.value  # which was found in another way
+    assert torch.allclose(table.weights, model.weights, atol=0.1)

@@ -118,6 +118,13 @@ def test_links_lead_somewhere(page):
     assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
 
 
+def example(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -128,9 +135,20 @@ def test_links_lead_somewhere(page):
 )
 def test_an_example_runs_and_its_policy_meets_reality(name, arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    mean = module.main(**arguments)
+    mean = example(name).main(**arguments)
     assert 8.0 <= mean <= 500.0  # no pole falls in fewer than eight steps
     assert f"{mean:.0f}" in capsys.readouterr().out
+
+
+def test_who_replays_goes_on_believing_in_a_way_that_is_closed():
+    module = example("replay_against_dyna")
+    expected = {label: module.live(label, "zoo_envs/BlockingMaze-v0", 0, 1_300).expected for label in module.AGENTS}
+    assert all(values[module.WALL_MOVES_AT - 1] > 0.5 for values in expected.values())
+    assert expected["experience replay"][-1] > 0.5 > 0.1 > expected["Dyna-Q"][-1]
+
+
+def test_the_example_of_replay_against_dyna_draws_and_prints(tmp_path, capsys):
+    rewards = example("replay_against_dyna").main(tmp_path / "out.png", runs=2, episodes=2, steps=300)
+    printed = capsys.readouterr().out
+    assert all(f"{label}: reward {reward:.0f} in 300 steps" in printed for label, reward in rewards.items())
+    assert (tmp_path / "out.png").stat().st_size > 20_000

@@ -81,7 +81,7 @@ def frozen_lake_optimum(first_obs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]
     value = np.zeros(table.num_states)
     for _ in range(FROZEN_LAKE_STEPS):
         value = (table.expected_reward() + table.continuing_matrix() @ value).max(-1)
-    return value[first_obs]  # type: ignore[no-any-return]
+    return value[first_obs]
 
 
 PENDULUM = DreamTask(

@@ -11,11 +11,14 @@ CASES = {  # name: module with `measure() -> Measured`
     "checkpoint": "benchmarks.speed.checkpoint",
     "dream-overhead": "benchmarks.speed.dream_overhead",
     "dream-rate": "benchmarks.speed.dream_rate",
+    "dyna-updates": "benchmarks.speed.dyna_updates",
     "ensemble-batch": "benchmarks.speed.ensemble_batch",
     "load": "benchmarks.speed.load",
     "replay": "benchmarks.speed.replay",
     "sb3-overhead": "benchmarks.speed.sb3_overhead",
     "startup": "benchmarks.speed.startup",
+    "uct": "benchmarks.speed.uct",
+    "vi": "benchmarks.speed.value_iteration",
 }
 
 

