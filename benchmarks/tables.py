@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import metadata
 from pathlib import Path
+from statistics import mean
 
 from benchmarks.machine import ROOT
 from benchmarks.results import Bar, read_results
@@ -79,11 +80,26 @@ def _measures_table(kind: str) -> str:
     return _markdown(("case", "measure", "value", "bar"), rows)
 
 
+def trees_table() -> str:
+    """How near each tree of `mcts-uct` comes to value iteration on slippery ice, by the number of simulations."""
+    result = read_results("learn")["mcts-uct-frozen-lake"]
+    first = ("`chance`", result.runs)
+    others = [(f"`{control.name.removesuffix(' tree')}`", control.runs) for control in result.controls if control.runs]
+    budgets = [name.removeprefix("worth_") for name in result.runs[0].figures if name.startswith("worth_")]
+    rows = []
+    for name, runs in (first, *others):
+        means = {figure: mean([run.figures[figure] for run in runs]) for figure in runs[0].figures}
+        cells = [f"{means[f'worth_{num}']:.0%}, {means[f'value_error_{num}']:.3f}" for num in budgets]
+        rows.append((name, *cells))
+    return _markdown(("`tree`", *(f"{int(num):,} simulations" for num in budgets)), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "plugins": plugins_table,
     "learn": learn_table,
     "speed": speed_table,
     "soundness": soundness_table,
+    "trees": trees_table,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from benchmarks.learn import dreams, dyna, figures, sweeping
+from benchmarks.learn import dreams, dyna, figures, search, sweeping
 from benchmarks.learn.report import Measured, report
 
 DYNA: dict[str, Callable[..., Measured]] = {
@@ -34,9 +34,15 @@ def run_dyna(case: str, *, seeds: Sequence[int] | None = None, jobs: int = 2, ke
     return passed
 
 
+def run_search(*, seeds: Sequence[int] | None = None, jobs: int = 2, keep_controls: bool = False) -> bool:
+    """Runs the case of tree search, as `run_dyna` does those of Dyna; it has no figure."""
+    return report(search.CASE, search.measure(search.SEEDS if seeds is None else seeds, jobs), write=seeds is None)
+
+
 CASES: dict[str, Callable[..., bool]] = {
     **{task.case: partial(dreams.run_case, task) for task in dreams.TASKS},
     **{case: partial(run_dyna, case) for case in DYNA},
+    search.CASE: run_search,
 }
 GROUPS = {
     "dream-generality": tuple(task.case for task in dreams.GENERALITY),

@@ -24,7 +24,7 @@ WORLDS = {  # model and environment
     "maze": ("lookup-deterministic", "zoo_envs/DynaMaze-v0"),
     "lake": ("lookup", "FrozenLake-v1"),
 }
-REAL_STEPS = 5_000  # behind what is remembered
+REAL_STEPS = 2_000  # behind what is remembered
 NUM_UPDATES = {"compiled": 50_000, "python": 500, "numpy": 50_000, "compiled_n_50": 50, "numpy_n_50": 50}  # of a call
 ROUNDS = 20
 BAR = Bar((Condition("maze_over_python", ">=", 50.0), Condition("lake_over_python", ">=", 50.0)))

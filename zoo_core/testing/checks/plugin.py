@@ -117,7 +117,7 @@ def _checks_of(plugin: PluginInfo) -> Iterator[Check]:
 
 def _checks_of_spec(spec: Spec) -> Iterator[Check]:
     """Yields the checks that run a component; board games are checked by the tests of those who bring them."""
-    if isinstance(spec, ComponentSpec) and getattr(spec, "players", 1) > 1:
+    if isinstance(spec, AgentSpec | WorldModelSpec) and spec.players > 1:
         return
     if isinstance(spec, AgentSpec):
         for env_id in cases.env_ids_for(spec):
