@@ -25,7 +25,7 @@ def main() -> int:
     except ValueError as error:
         parser.error(str(error))
     if options.draw:
-        for case in set(cases) & set(figures.FIGURES):
+        for case in (case for case in cases if case in figures.FIGURES):
             print(figures.draw(case))
         return 0
     missed = [
