@@ -135,13 +135,15 @@ def test_the_optimum_of_frozen_lake_takes_no_more_steps_than_an_episode_has():
     assert value[0] == pytest.approx(0.744, abs=1e-3)
 
 
-def test_a_shuffled_replay_breaks_cause_from_effect_and_no_more():
+@pytest.mark.parametrize("names", [("next_obs",), ("next_obs", "reward", "terminated")])
+def test_a_shuffled_replay_breaks_cause_from_effect_and_no_more(names):
     replay = zoo_core.Replay.collect("CliffWalking-v1", 200, seed=0)
-    shuffled, steps = dreams.ShuffledReplay(replay, 0), replay.tensors()
+    steps, shuffled = replay.tensors(), dreams.ShuffledReplay(replay, 0, names)
     assert len(shuffled) == 200
-    assert not torch.equal(shuffled.tensors().next_obs, steps.next_obs)
-    assert torch.equal(shuffled.tensors().next_obs.sort().values, steps.next_obs.sort().values)
-    assert torch.equal(shuffled.tensors().reward, steps.reward)
+    for name in ("obs", "action", "next_obs", "reward"):
+        before, after = (getattr(each, name).double() for each in (steps, shuffled.tensors()))
+        assert torch.equal(before, after) == (name not in names)
+        assert torch.equal(before.sort().values, after.sort().values)
 
 
 # -- files and figures -------------------------------------------------------------------------------------------------

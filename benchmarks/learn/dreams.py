@@ -41,6 +41,7 @@ class DreamTask:
         optimum_note: how it is known.
         config: of the agent, in place of its defaults.
         episodes: of an evaluation.
+        shuffled: what the control that breaks the model is fitted to in random order.
     """
 
     case: str
@@ -54,6 +55,7 @@ class DreamTask:
     optimum_note: str = "grid dynamic programming, from the same 50 starts"
     config: Mapping[str, Any] = field(default_factory=dict)
     episodes: int = EVALUATION_EPISODES
+    shuffled: tuple[str, ...] = ("next_obs",)
 
     @property
     def baseline_config(self) -> dict[str, Any]:
@@ -117,6 +119,7 @@ FROZEN_LAKE = DreamTask(
         "dqn.policy_kwargs.net_arch": [64],
     },
     episodes=500,  # a success rate is known to 0.02 then
+    shuffled=("next_obs", "reward", "terminated"),  # where the holes are is all that one has to know
 )
 TASKS = (PENDULUM, CARTPOLE, *GENERALITY, FROZEN_LAKE)
 
@@ -162,7 +165,7 @@ def train_dream_agent(
     Args:
         task: what to train.
         seed: of the run.
-        shuffled: the control that breaks the model: it is fitted to next observations in random order.
+        shuffled: the control that breaks the model: it is fitted to what followed in random order.
         report: called after each round.
         progress_bar: show what is going on.
     """
@@ -170,7 +173,7 @@ def train_dream_agent(
     agent: Any = zoo_core.make_agent(task.agent, task.env_id, task.config, seed=seed)
     if shuffled:
         fit = agent.model.fit
-        agent.model.fit = lambda replay, **kwargs: fit(ShuffledReplay(replay, seed), **kwargs)
+        agent.model.fit = lambda replay, **kwargs: fit(ShuffledReplay(replay, seed, task.shuffled), **kwargs)
     curve = Curve(task, report)
     agent.learn(task.env_steps, callback=curve, progress_bar=progress_bar)
     wall_s = time.perf_counter() - begun
@@ -206,16 +209,16 @@ def optimum_control(task: DreamTask) -> Control | None:
 
 
 class ShuffledReplay:
-    """A replay whose next observations were shuffled: the data of a world without cause and effect."""
+    """A replay in which some of what followed was shuffled: the data of a world without cause and effect."""
 
-    def __init__(self, replay: Replay, seed: int) -> None:
-        self._replay, self._seed = replay, seed
+    def __init__(self, replay: Replay, seed: int, names: Sequence[str] = ("next_obs",)) -> None:
+        self._replay, self._seed, self._names = replay, seed, names
 
     def tensors(self, device: Any = "cpu") -> Transitions:
-        """Returns all steps, next observations in random order."""
+        """Returns all steps, what the names say in random order, the same for all of them."""
         steps = self._replay.tensors(device)
         order = torch.randperm(len(steps.reward), generator=zoo_core.rng(self._seed, "shuffle")).to(device)
-        return steps._replace(next_obs=steps.next_obs[order])
+        return steps._replace(**{name: getattr(steps, name)[order] for name in self._names})
 
     def __len__(self) -> int:
         return len(self._replay)
@@ -274,7 +277,8 @@ def _controls(task: DreamTask, runs_of: dict[str, list[Run]]) -> list[Control]:
         Control("random policy", runs_of["random"]),
     ]
     if "shuffled" in runs_of:
-        note = "the same loop, the model fitted to shuffled next observations"
+        what = "next observations" if task.shuffled == ("next_obs",) else "outcomes"
+        note = f"the same loop, the model fitted to shuffled {what}"
         controls.append(Control("shuffled model", runs_of["shuffled"], note=note))
     if optimum := optimum_control(task):
         controls.append(optimum)

@@ -89,12 +89,17 @@ def draw_sweeping(axes: Axes, result: Result) -> None:
         _line(axes, updates[name], color, style="o-")
         _name_end(axes, updates[name], color, label)
         axes.plot(env_steps[name]["at"], env_steps[name]["mean"], ":", color=color)
-    _name_end(axes, env_steps[peer.name], GREY, "real steps\nof both")
+    begin = env_steps[peer.name]["at"][0], env_steps[peer.name]["mean"][0]
+    axes.annotate("real steps of both", begin, (24, 0), **POINTS, va="top", color=GREY)
     at = updates[peer.name]["at"]
     axes.set(xscale="log", yscale="log", xlabel="states of the maze")
     axes.set_xticks(at, [f"{states:,}" for states in at])
     axes.minorticks_off()
     axes.yaxis.set_major_formatter("{x:,.0f}")
+    if given_up := sum(result.extra["given_up"][sweeping.SWEEPING.name]):
+        text = f"({given_up} gave up at\n{sweeping.MAX_STEPS:,})"
+        end = env_steps[sweeping.SWEEPING.name]
+        axes.annotate(text, (end["at"][-1], end["mean"][-1]), (7, 0), **POINTS, va="center", color=BLUE)
     title = f"What it takes until the greedy path is at most {sweeping.GOOD_ENOUGH:g} times the shortest"
     _finish(axes, result, title)
 
