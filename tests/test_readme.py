@@ -66,9 +66,16 @@ def test_the_first_snippet_runs(tmp_path, monkeypatch):
         assert env.observation_space == names["env"].observation_space
 
 
+def test_tables_are_solved_and_searched(capsys):
+    exec(with_fewer_steps(blocks("python")[1]), {"zoo_core": zoo_core})
+    best, searched = (float(line.removeprefix("tensor(").removesuffix(")")) for line in capsys.readouterr().out.split())
+    assert 0.535 < best < 0.545
+    assert 0.0 < searched <= 1.0
+
+
 def test_the_model_of_ones_own_keeps_the_contract():
     replay = zoo_core.Replay.collect("Pendulum-v1", 1_000, seed=0)  # five episodes: dreams begin in five places
-    model_class = run(blocks("python")[1])["LinearModel"]
+    model_class = run(blocks("python")[2])["LinearModel"]
     model = check_world_model(model_class(replay.observation_space, replay.action_space), replay)
     check_dream_faces(model)
     zoo_core.DreamVecEnv(model, 64).reset()
@@ -78,12 +85,12 @@ def test_datasets_become_replays_and_replays_datasets(tmp_path, monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     zoo_core.Replay.collect("Pendulum-v1", 400, seed=0).to_minari("pendulum/random-v0")
     model = zoo_core.SimulatorModel("Pendulum-v1")
-    exec(with_fewer_steps(blocks("python")[3]), {"zoo_core": zoo_core, "model": model})
+    exec(with_fewer_steps(blocks("python")[4]), {"zoo_core": zoo_core, "model": model})
     assert len(zoo_core.Replay.from_minari("dreams/pendulum-v0")) >= 128
 
 
 def test_the_plugin_of_ones_own_registers_its_model():
-    names, registry = run(blocks("python")[2]), Registry("my-package 1.0")
+    names, registry = run(blocks("python")[3]), Registry("my-package 1.0")
     names["zoo_register"](registry)
     assert registry.get(WorldModelSpec, "least-squares").entry_point == "my_package.model:LinearModel"
     project = tomllib.loads(blocks("toml")[0])["project"]
