@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import tempfile
 from pathlib import Path
 
 # numba compiles a function anew when its file has changed, not when that of another function has which it calls: a bug
@@ -11,4 +10,4 @@ from pathlib import Path
 _SOURCES = sorted(Path(__file__).parent.glob("plugins/*/zoo_*/*.py"))
 _COMPILED = [path.read_bytes() for path in _SOURCES if re.search("numba|@compiled", path.read_text())]
 _CONTENTS = hashlib.sha256(b"".join(_COMPILED)).hexdigest()[:16]
-os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"zoo-numba-{os.getuid()}" / _CONTENTS)
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent / ".pytest_cache" / "numba" / _CONTENTS))

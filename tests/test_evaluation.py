@@ -214,6 +214,19 @@ def test_what_outlives_an_episode_is_read_as_json_has_it():
     env.reset()
     assert json.loads(json.dumps(env_state.read_first(env))) == {"position": 48, "life_steps": 0}
     assert env_state.read_first(as_vec_env("CartPole-v1")) is None
-    pole = as_vec_env("zoo_envs/LinearSystem-v0")
-    pole.reset()
-    assert isinstance(env_state.read_first(pole), list)
+    system = as_vec_env("zoo_envs/LinearSystem-v0")
+    assert env_state.read_first(system) is None  # before the first reset
+    system.reset()
+    assert isinstance(env_state.read_first(system), list)
+
+
+@pytest.mark.parametrize("state", [b"bytes", object(), float("nan"), {1: 2}, np.zeros(100_000)], ids=type)
+def test_a_state_that_json_does_not_hold_is_in_no_record(state):
+    class Odd(Countdown):
+        def get_state(self):
+            return state
+
+        def set_state(self, state):
+            raise AssertionError
+
+    assert env_state.read_first(DummyVecEnv([Odd])) is None

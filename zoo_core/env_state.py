@@ -8,15 +8,18 @@ VecNormalize are kept as well.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.wrappers import NormalizeObservation, NormalizeReward
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_normalize
 
 from zoo_core.errors import CheckpointError
 
+MAX_JSON = 2**16  # characters of a state that is written into a record
 _FORGETFUL = (NormalizeObservation, NormalizeReward)
 
 
@@ -54,8 +57,21 @@ def write(env: VecEnv, state: dict[str, Any]) -> None:
 
 
 def read_first(env: VecEnv) -> Any:
-    """Returns the state of the first environment, JSON-able; None if it has none that can be set."""
-    return _plain(env.env_method("get_state", indices=[0])[0], arrays=False) if _has_state(env) else None
+    """Returns the state of the first environment, as JSON has it.
+
+    None if it has none that can be set, none yet, or one that JSON does not hold, or only in more than 64 KiB.
+    """
+    if not _has_state(env):
+        return None
+    try:
+        state = _plain(env.env_method("get_state", indices=[0])[0], arrays=False)
+    except ResetNeeded:
+        return None
+    try:
+        text = json.dumps(state, allow_nan=False)
+    except (TypeError, ValueError):
+        return None
+    return state if len(text) <= MAX_JSON and json.loads(text) == state else None
 
 
 def write_all(env: VecEnv, state: Any) -> None:

@@ -41,8 +41,13 @@ class Film:
     fps: float
 
 
-def make_drawn_env(env_id: str, env_kwargs: dict[str, Any] | None = None) -> gym.Env[Any, Any]:
+def make_drawn_env(env_id: str, env_kwargs: dict[str, Any] | None = None, env_state: Any = None) -> gym.Env[Any, Any]:
     """Makes an environment that draws itself.
+
+    Args:
+        env_id: Of the environment.
+        env_kwargs: Its arguments.
+        env_state: What `get_state` of such an environment returned: what outlives an episode is as it was there.
 
     Raises:
         ZooError: It draws no pictures.
@@ -53,7 +58,11 @@ def make_drawn_env(env_id: str, env_kwargs: dict[str, Any] | None = None) -> gym
     probe.close()
     if "rgb_array" not in modes:
         raise ZooError(f"environment {env_id!r} draws no pictures: its render modes are {modes}")
-    return make_env(env_id, **{**env_kwargs, "render_mode": "rgb_array"})
+    env: Any = make_env(env_id, **{**env_kwargs, "render_mode": "rgb_array"})
+    if env_state is not None:
+        env.reset()
+        env.unwrapped.set_state(env_state)
+    return env  # type: ignore[no-any-return]
 
 
 def record(
@@ -111,16 +120,13 @@ def record_gif(
         max_steps: The film ends after so many steps.
         deterministic: Take the best action rather than a sample.
         env_kwargs: Arguments of the environment, where `env` is an id.
-        env_state: What outlives an episode, as `get_state` of such an environment returned it.
+        env_state: As in `make_drawn_env`, where `env` is an id.
 
     Raises:
         ZooError: The environment draws no pictures.
     """
-    made: Any = make_drawn_env(env, env_kwargs) if isinstance(env, str) else env
+    made = make_drawn_env(env, env_kwargs, env_state) if isinstance(env, str) else env
     try:
-        if env_state is not None:
-            made.reset()
-            made.unwrapped.set_state(env_state)
         film = record(policy, made, seed=seed, max_steps=max_steps, deterministic=deterministic)
     finally:
         if isinstance(env, str):
@@ -137,6 +143,7 @@ def dream_and_reality(
     steps: int = 200,
     seed: int = 0,
     env_kwargs: dict[str, Any] | None = None,
+    env_state: Any = None,
     observation: str = "decoded",
     temperature: float = 1.0,
 ) -> tuple[Film, Film]:
@@ -149,6 +156,7 @@ def dream_and_reality(
         steps: At most so many.
         seed: Of the reality's reset, and of the dream's randomness.
         env_kwargs: Arguments of the environment.
+        env_state: As in `make_drawn_env`.
         observation: What the policy sees: "decoded" or "latent".
         temperature: Of the model's randomness.
 
@@ -158,7 +166,7 @@ def dream_and_reality(
     Raises:
         ZooError: The environment draws no pictures.
     """
-    real = make_drawn_env(env_id, env_kwargs)
+    real = make_drawn_env(env_id, env_kwargs, env_state)
     dream = DreamEnv(
         model,
         steps,

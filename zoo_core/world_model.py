@@ -157,7 +157,8 @@ class WorldModel(nn.Module, ABC):
         Args:
             state: belief before the action; None where all rows begin.
             action: `[B, ...]` chosen at the observation before; None where all rows begin.
-            obs: `[B, ...]` what was seen, in the layout of the observation space.
+            obs: `[B, ...]` what was seen, in the layout of the observation space; Discrete values count from 0 here, as
+                `zoo_core.spaces.to_tensor` gives them, and so do actions.
             is_first: `[B]` bool; true rows begin anew and ignore `state` and `action`. None: all rows begin.
             rng: source of randomness.
         """

@@ -283,3 +283,13 @@ def test_a_state_that_is_none_is_refused_and_changes_nothing(state: Any, message
     with pytest.raises(ValueError, match=message):
         env.set_state(state)
     assert env.get_state() == before
+
+
+def test_s_is_the_place_as_in_toy_text_and_may_be_in_a_wall_to_be_drawn() -> None:
+    env = make(render_mode="rgb_array")
+    assert env.s == env.get_state()["position"]
+    env.s = 27
+    assert env.s == 27
+    assert env.render().shape[2] == 3
+    with pytest.raises(ValueError, match=r"s must be in \[0, 54\), got 54"):
+        env.s = 54

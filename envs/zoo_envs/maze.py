@@ -187,7 +187,9 @@ class MazeEnv(gym.Env[Any, Any]):
 
     @s.setter
     def s(self, position: int) -> None:
-        self.set_state({"position": position, "life_steps": self._life_steps})
+        if not 0 <= position < self.maze.wall.size:
+            raise ValueError(f"s must be in [0, {self.maze.wall.size}), got {position}")
+        self._position = int(position)  # a wall too: a dream may be where one was not when it was learned
 
     def _current_position(self) -> int:
         if self._position is None:

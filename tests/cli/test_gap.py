@@ -135,7 +135,16 @@ def test_usual_settings_are_those_of_the_function(zoo, model, instant):
 def test_what_is_asked_for_is_measured(zoo, model, instant):
     zoo("gap model --episodes 3 --horizon 4 --seed 5 --temperature 0.5 --stochastic --env-kwargs g=3.0")
     expected = {"episodes": 3, "horizon": 4, "seed": 5, "temperature": 0.5, "deterministic": False}
-    assert instant == [{**expected, "env_kwargs": {"g": 3.0}}]
+    assert instant == [{**expected, "env_kwargs": {"g": 3.0}, "env_state": None}]
+
+
+def test_a_model_is_measured_in_the_life_in_which_it_was_learned(zoo):
+    maze = "--env zoo_envs/BlockingMaze-v0 --env-kwargs wall_moves_at=100"
+    assert zoo(f"train dyna-q {maze} --set learning_rate=1.0 --steps 3000 --eval-episodes 0 --quiet").code == 0
+    measure = "gap runs/dyna-q-BlockingMaze-v0-0-1 --episodes 2 --horizon 40 --json"
+    errors = [zoo(f"{measure} {where}").json()["open_loop"]["errors"][0]["model"][0] for where in ("", maze)]
+    assert errors[0] == 0.0
+    assert errors[1] > 0.1  # before the wall moves
 
 
 @pytest.mark.parametrize("observation", ["decoded", "latent"])
@@ -153,7 +162,8 @@ def test_an_agent_that_learned_in_dreams_is_measured_and_filmed(zoo, lab, observ
     report = shown.json()
     assert (report["policy"], report["observation"]) == ("DreamPPOAgent", observation)
     assert {"x.gif", "x.png"} <= {path.name for path in Path().iterdir()}
-    expected = {"steps": 12, "seed": 4, "env_kwargs": {}, "observation": observation, "temperature": 0.5}
+    expected = {"steps": 12, "seed": 4, "observation": observation, "temperature": 0.5}
+    expected |= {"env_kwargs": {}, "env_state": None}
     assert filmed.call_args.kwargs == expected
     assert isinstance(filmed.call_args.args[0], zoo_core.Agent) == (observation == "decoded")
 

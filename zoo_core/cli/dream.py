@@ -80,7 +80,7 @@ def dream(
         "algorithm": sb3_class.__name__,
         "policy": f"sb3_{name}.zip",
         "model": {"path": source, "class": type(model).__name__},
-        "env": world.reality and {"id": world.reality.env_id, "kwargs": world.reality.kwargs},
+        "env": world.reality and world.reality.to_json(),
         "dream": {"num_envs": num_envs, **world.settings()},
         "config": learners.describe_arguments(arguments),
         "seed": seed,

@@ -47,7 +47,7 @@ class DreamWorld:
         if self.reality is not None:
             env = as_vec_env(self.reality.env_id, env_kwargs=self.reality.kwargs, num_envs=num_envs)
             acting = LatentVecEnv(env, self.model) if self.observation == "latent" else env
-            results["reality"] = evaluate(policy, acting, episodes=episodes)
+            results["reality"] = evaluate(policy, acting, episodes=episodes, env_state=self.reality.state)
             env.close()
         return results
 
@@ -64,6 +64,7 @@ class DreamWorld:
             steps=self.horizon,
             seed=EVALUATION_SEED,
             env_kwargs=self.reality.kwargs,
+            env_state=self.reality.state,
             observation=self.observation,
             temperature=self.temperature,
         )

@@ -88,6 +88,7 @@ def gap(
             deterministic=deterministic,
             temperature=temperature,
             env_kwargs=reality.kwargs,
+            env_state=reality.state,
         )
     own = source.is_dir() and policy is None and env is None and not env_kwargs
     usual = episodes >= _EPISODES and horizon is None and deterministic and temperature == _TEMPERATURE
@@ -183,6 +184,7 @@ def film(player: Any, model: WorldModel, reality: Reality, report: GapReport, pa
         steps=report.horizon,
         seed=report.seed,
         env_kwargs=reality.kwargs,
+        env_state=reality.state,
         observation=report.observation,
         temperature=report.temperature,
     )

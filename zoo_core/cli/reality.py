@@ -16,6 +16,11 @@ class Reality(NamedTuple):
     kwargs: dict[str, Any]
     state: Any = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Returns the entry of a record, in which a state stands only where there is one."""
+        known = {} if self.state is None else {"state": self.state}
+        return {"id": self.env_id, "kwargs": self.kwargs, **known}
+
 
 def find_reality(
     record: dict[str, Any], known_id: str | None, env: str | None, env_kwargs: list[str] | None

@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize, VecTransposeI
 from zoo_core import spaces
 from zoo_core.acting import RandomPolicy, as_vec_env, env_id_of, env_kwargs_of
 from zoo_core.dream.latent import LatentFilter, latent_space
+from zoo_core.env_state import read_first, write_all
 from zoo_core.errors import UnsupportedSpaceError
 from zoo_core.reality_gap.open_loop import decoded
 from zoo_core.world_model import WorldModel, load_model
@@ -126,7 +127,13 @@ class Reality(NamedTuple):
 
 @contextlib.contextmanager
 def reality(
-    env: Any, policy: Any, model: WorldModel, player: Player, env_kwargs: dict[str, Any] | None, num_envs: int
+    env: Any,
+    policy: Any,
+    model: WorldModel,
+    player: Player,
+    env_kwargs: dict[str, Any] | None,
+    env_state: Any,
+    num_envs: int,
 ) -> Iterator[Reality]:
     """Gives the environment that is named or given, else one made like the policy's, else like the model's.
 
@@ -138,11 +145,14 @@ def reality(
         own = _call(policy, "get_env")
         if own is not None and env_id_of(own) == env:
             kwargs = {**env_kwargs_of(own), **kwargs}
+            env_state = env_state or read_first(own)
     if env is None:
         raise ValueError(f"{type(model).__name__} names no environment: pass env=, an id or an environment")
     vec_env = as_vec_env(env, env_kwargs=kwargs, num_envs=num_envs)
     try:
         _check_spaces(vec_env, model)
+        if env_state is not None:
+            write_all(vec_env, env_state)
         name = env
         if not isinstance(env, str):
             name, kwargs = env_id_of(vec_env) or type(env).__name__, env_kwargs_of(vec_env)

@@ -42,6 +42,7 @@ def gap(
     observation: str | None = None,
     temperature: float = 1.0,
     env_kwargs: dict[str, Any] | None = None,
+    env_state: Any = None,
 ) -> GapReport:
     """Measures the reality gap of a world model under a policy.
 
@@ -67,6 +68,8 @@ def gap(
             the policy: one with an attribute `latent_policy` that is not None hands over what acts on features.
         temperature: Of the dreams.
         env_kwargs: Arguments of the environment, where it is an id; where it is None, they replace known ones.
+        env_state: What `get_state` of such an environment returned: what outlives an episode is as it was there. None
+            takes it from the environment that the policy learned in, where `env` is None.
 
     Raises:
         TypeError: The policy has no `predict`, or the model is neither a model nor a path.
@@ -82,7 +85,7 @@ def gap(
         acting = player.begin(seed)
         return LatentPolicy(acting, model, seed=seed) if player.observation == "latent" else acting
 
-    with reality(env, policy, model, player, env_kwargs, min(episodes, MAX_ENVS)) as found:
+    with reality(env, policy, model, player, env_kwargs, env_state, min(episodes, MAX_ENVS)) as found:
         limit = found.time_limit()
         horizon = min(limit or sys.maxsize, horizon or limit or HORIZON)
         real = collect_episodes(
@@ -170,7 +173,7 @@ def _uncertainty(data: _Data) -> tuple[Coverage | None, float | None, dict[str, 
         notes["coverage"] = "observations are labels, which have no intervals"
     epistemic = epistemic_correlation(*around, rng=data.rng("gap-epistemic"))
     if epistemic is None:
-        notes["epistemic"] = f"{data.name} reports no epistemic uncertainty, or it never changes"
+        notes["epistemic"] = f"{data.name} reports no epistemic uncertainty, or that or the error never changes"
     return coverage, epistemic, notes
 
 

@@ -28,6 +28,15 @@ def test_value_flows_back_through_a_truncation(followed, certain, name):
     assert followed(name, *episodes, **certain(name)).q[:, 0] == pytest.approx([1.0 + 0.9 * 4.0, 4.0, 0.0, 0.0])
 
 
+@pytest.mark.parametrize("name", ["dyna-q", "dyna-q-plus", "prioritized-sweeping", "value-iteration"])
+def test_the_states_in_which_episodes_begin_are_counted(followed, name):
+    """The first, and each that follows; the last step begins a fifth."""
+    firsts = 3, 1, 3, 2
+    agent = followed(name, *[[(first, 1.0, 0, "terminated")] for first in firsts])
+    assert agent.model.start_count.tolist() == [0, 1, 1, 3]
+    np.testing.assert_allclose(agent.model.table().initial, [0, 0.2, 0.2, 0.6])
+
+
 def test_environments_teach_one_after_the_other(agent, scripted, certain, name):
     """One is truncated at each step, before the other has shown what the state that it ended in is worth."""
     envs = [

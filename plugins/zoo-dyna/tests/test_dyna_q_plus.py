@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from zoo_core.errors import ConfigError
 from zoo_core.evaluation import evaluate
 from zoo_core.plugins import make_env
 
@@ -117,11 +118,47 @@ def test_it_finds_out_that_a_wall_has_moved(agent, maze, num_steps, bar):
 
 def test_asked_to_be_deterministic_it_takes_the_best_that_it_has_tried(curious):
     learner = planned_with(curious(gamma=0.5))
-    values = learner.values_to_exploit()
+    values = learner.solve_what_was_tried().q
     assert [values[state, action] for state, action, *_ in STEPS] == pytest.approx([4.0, 6.0, 2.0, 2.5])
     assert np.isneginf(np.delete(values[0], [0, 1])).all()
     assert np.isneginf(np.delete(values[3], [0, 2])).all()
     assert [learner.predict(place, deterministic=True)[0] for place in (0, 3)] == [1, 2]
+
+
+def test_what_was_not_tried_is_worth_nothing_to_one_that_is_deterministic(agent):
+    """On the cliff every step costs 1 and never to have tried something seems free. Against sweeps over what was tried,
+    in plain Python: after 150 steps the start is worth less than -7, and what was not tried would say more than -7.
+    """
+    learner = agent("dyna-q-plus", "CliffWalking-v1").learn(150)
+    outcomes, tried, value = learner.model.outcomes, learner.memory.last_tried > 0, np.zeros(48)
+    for _ in range(500):
+        for state in np.flatnonzero(tried.any(-1)):
+            value[state] = max(
+                outcomes.reward[state, action, 0]
+                + 0.95 * value[outcomes.next_state[state, action, 0]] * (not outcomes.terminated[state, action, 0])
+                for action in np.flatnonzero(tried[state])
+            )
+    q = learner.solve_what_was_tried().q
+    np.testing.assert_allclose(q.max(-1), value, atol=1e-8)
+    assert value[36] < -7.0
+
+
+def test_undiscounted_it_takes_the_way_to_the_goal_and_no_action_that_it_never_tried(agent):
+    """By Q alone, the way in circles is as good."""
+    learner = agent("dyna-q-plus", gamma=1.0, bonus=0.0).learn(500)
+    tried = learner.memory.last_tried > 0
+    seen = np.flatnonzero(tried.any(-1))
+    assert tried[seen, learner.predict(seen, deterministic=True)[0]].all()
+    assert not tried[seen].all()
+    assert evaluate(learner, "zoo_envs/DynaMaze-v0", episodes=1).lengths == [14]
+
+
+def test_a_discount_by_which_nothing_is_best_is_named(agent):
+    learner = agent("dyna-q-plus", gamma=1.0, model_config={"unseen_reward": 1.0}).learn(20)
+    with pytest.raises(
+        ConfigError, match=r"DynaMaze-v0 cannot be solved: the values still .*: take a discount below 1"
+    ):
+        learner.predict(18, deterministic=True)
 
 
 def test_what_it_has_learned_since_counts_when_it_is_deterministic(curious, steps_of):
@@ -135,5 +172,5 @@ def test_one_that_has_stopped_learning_does_not_walk_in_circles_for_curiosity(ag
     learner = agent("dyna-q-plus", "zoo_envs/ShortcutMaze-v0").learn(6_000)
     moved = {"position": 48, "life_steps": 6_000}
     assert evaluate(learner, "zoo_envs/ShortcutMaze-v0", episodes=1, env_state=moved).lengths == [10]
-    learner.values_to_exploit = lambda: learner.q  # what it would do by its Q
+    learner.best_actions = lambda states: learner.q[states].argmax(-1)  # what it would do by its Q
     assert evaluate(learner, "zoo_envs/ShortcutMaze-v0", episodes=1, env_state=moved).lengths == [10_000]

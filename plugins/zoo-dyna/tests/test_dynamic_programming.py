@@ -50,7 +50,7 @@ def test_what_was_counted_is_solved(agent, name):
 def test_the_table_is_solved_once_a_round(agent, name):
     learner, solved = agent(name, "FrozenLake-v1", round_steps=40), []
     solve = learner.solve
-    learner.solve = lambda table: solved.append(learner.num_timesteps) or solve(table)
+    learner.solve = lambda *args: solved.append(learner.num_timesteps) or solve(*args)
     learner.learn(100)
     assert solved == [40, 80, 100]
 
@@ -92,6 +92,46 @@ def test_a_world_without_a_table_is_refused_before_the_first_step(agent, scripte
     with pytest.raises(TypeError, match=r"has no exact table, P and .*: learn one with the model 'lookup'"):
         learner.learn(5)
     assert learner.num_timesteps == 0
+
+
+UNDISCOUNTED = {  # start, return of the best policy
+    "lake": (make_env("FrozenLake-v1", is_slippery=False), 0, 1.0),
+    "maze": (make_env("zoo_envs/DynaMaze-v0"), 18, 1.0),
+    "cliff": (make_env("CliffWalking-v1"), 36, -13.0),
+}
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize(("env", "start", "best"), UNDISCOUNTED.values(), ids=UNDISCOUNTED)
+def test_undiscounted_it_arrives(agent, name, env, start, best):
+    """To walk in circles is as good by Q: the first of the best actions never leaves the lake."""
+    learner, table = agent(name, env, model="exact", gamma=1.0).learn(1), Table.from_env(env)
+    assert learner.q[start].max() == pytest.approx(best)
+    assert greedy_value(learner, table)[start] == pytest.approx(best)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_saved_agent_still_arrives(agent, name, tmp_path):
+    learner = agent(name, UNDISCOUNTED["lake"][0], model="exact", gamma=1.0).learn(1)
+    loaded, states = zoo_core.load(learner.save(tmp_path / "lake")), np.arange(16)
+    actions = loaded.predict(states, deterministic=True)[0]
+    np.testing.assert_array_equal(actions, learner.predict(states, deterministic=True)[0])
+    assert (actions != loaded.q.argmax(-1)).any()
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_hope_is_solved_near_a_discount_of_1(agent, name):
+    """What was never tried promises 1 a step for ever."""
+    learner = agent(name, "FrozenLake-v1", gamma=0.9999, model_config={"unseen_reward": 1.0}).learn(200)
+    assert learner.q.max() == pytest.approx(10_000.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_loaded_agent_without_an_environment_says_so(agent, name, tmp_path):
+    path = agent(name, "FrozenLake-v1", model="exact").learn(1).save(tmp_path / "lake")
+    with pytest.raises(ValueError, match=r"the agent has no environment, whose .*: pass one to load\(path, env"):
+        zoo_core.load(path).learn(1)
+    assert zoo_core.load(path, env="FrozenLake-v1").learn(1).num_timesteps == 1
 
 
 def test_a_discount_by_which_nothing_has_a_value_is_named(agent):

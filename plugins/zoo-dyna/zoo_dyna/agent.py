@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from zoo_dyna.config import DynaQConfig, DynaQPlusConfig, QLearningConfig
+from zoo_dyna.dynamic_programming import solved
 from zoo_dyna.kernels import learn_from_steps, note_tried, plan
 from zoo_dyna.memory import Memory, checked_memory, no_memory
 from zoo_dyna.tabular_agent import Steps, TabularAgent
-from zoo_tabular.dynamic_programming import value_iteration
+from zoo_tabular.dynamic_programming import Solution, value_iteration
 from zoo_tabular.lookup import Lookup
 
 Array = np.ndarray[Any, Any]
@@ -42,10 +43,10 @@ class DynaQAgent(QLearningAgent):
     config_class: ClassVar[type] = DynaQConfig
     model: Lookup
     curious = False
-    bonus = 0.0
 
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
+        self.bonus = 0.0
         self.memory: Memory = no_memory(self.num_states, self.num_actions)
 
     def update(self, steps: Steps) -> None:
@@ -95,23 +96,30 @@ class DynaQPlusAgent(DynaQAgent):
 
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
-        self._known: tuple[int, Array] | None = None  # the clock, and what was best by then
+        self.bonus = float(self.config.bonus)
+        self._known: tuple[int, Solution] | None = None  # the clock, and what was best by then
 
-    def values_to_exploit(self) -> Array:
-        """Solves what was tried, without a bonus; what was not tried is no choice, where something was."""
+    def best_actions(self, states: Array) -> Array:
+        """Returns the best that it knows, in states `[B]`."""
+        return self.solve_what_was_tried().policy[states]
+
+    def solve_what_was_tried(self) -> Solution:
+        """Solves the model, without a bonus; what was not tried is no choice, where something was.
+
+        Raises:
+            ConfigError: nothing is best, at a discount of 1.
+        """
         now = int(self.memory.clock[0])
         if self._known is None or self._known[0] != now:
             table = self.model.table()
             tried = self.memory.last_tried > 0
             states, actions = np.nonzero(~tried & tried.any(-1, keepdims=True))
+            first_tried = tried.argmax(-1)
             for values in (table.next_state, table.probability, table.reward, table.terminated):
-                values[states, actions] = values[states, tried[states].argmax(-1)]
-            q = value_iteration(table, self.config.gamma).q
-            q[states, actions] = -np.inf
-            self._known = now, q
+                values[states, actions] = values[states, first_tried[states]]
+            solution = solved(self.model, value_iteration, table, self.config.gamma)
+            solution.q[states, actions] = -np.inf
+            policy = solution.policy
+            stand_ins = np.isneginf(solution.q[np.arange(len(policy)), policy])
+            self._known = now, solution._replace(policy=np.where(stand_ins, first_tried, policy))
         return self._known[1]
-
-    @property
-    def bonus(self) -> float:  # type: ignore[override]
-        """κ."""
-        return float(self.config.bonus)

@@ -5,14 +5,19 @@ what happens, solve the table of it exactly, act by the solution, and again.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from zoo_core.acting import SpacesOnly
 from zoo_core.errors import ConfigError
 from zoo_core.replay import Replay
 from zoo_core.seeding import rng
 from zoo_dyna.config import DynamicProgrammingConfig
+from zoo_dyna.stored import stored_array
 from zoo_dyna.tabular_agent import Steps, TabularAgent
 from zoo_tabular.dynamic_programming import Solution, policy_iteration, value_iteration
 from zoo_tabular.lookup import Lookup
@@ -29,14 +34,18 @@ class DynamicProgrammingAgent(TabularAgent):
     config_class: ClassVar[type] = DynamicProgrammingConfig
     model: Lookup
 
+    def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
+        super().__init__(env, config, **kwargs)
+        self.steps_per_iteration = int(self.config.round_steps)
+        self.policy: Array = np.zeros(self.num_states, np.int64)  # what is best, [S]
+
     @abstractmethod
-    def solve(self, table: Table) -> Solution:
+    def solve(self, table: Table, gamma: float) -> Solution:
         """Returns what is optimal in a table."""
 
-    @property
-    def steps_per_iteration(self) -> int:  # type: ignore[override]
-        """Real steps between two solutions."""
-        return int(self.config.round_steps)
+    def best_actions(self, states: Array) -> Array:
+        """Returns those of the solution: the first best by Q might lead in circles, where these are as good."""
+        return self.policy[states]
 
     def make_model(self) -> Lookup:
         """Returns the table that the config names, empty, or for "exact" the environment's own."""
@@ -49,8 +58,18 @@ class DynamicProgrammingAgent(TabularAgent):
         return model
 
     def on_learn_start(self) -> None:
-        """Solves what is known before the first step."""
+        """Solves what is known before the first step.
+
+        Raises:
+            ValueError: the table is to be read, and there is no environment.
+            TypeError: the environment has no table.
+        """
         if self.config.model == EXACT:
+            if isinstance(self.get_env(), SpacesOnly):
+                raise ValueError(
+                    "the agent has no environment, whose table it is to read: pass one to load(path, env=...) or call "
+                    "set_env(env)"
+                )
             self.model.know(Table.from_env(self.env))
             self._solve()
         super().on_learn_start()
@@ -83,13 +102,19 @@ class DynamicProgrammingAgent(TabularAgent):
         metrics = self.model.fit(replay, rng=rng(self.seed, "fit"))
         return {f"model/{name}": value for name, value in metrics.items()} | self._solve()
 
+    def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Returns Q and the policy; the model is written beside them."""
+        data, tensors = super().to_file()
+        return data, tensors | {"policy": torch.tensor(self.policy)}
+
+    def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Restores what `to_file` returned."""
+        super().load_file(data, tensors)
+        self.policy = stored_array(tensors["policy"], self.policy, "policy", low=0, high=self.num_actions - 1)
+
     def _solve(self) -> dict[str, float]:
-        table = self.model.table()
-        try:
-            solution = self.solve(table)
-        except ValueError as error:  # of a discount of 1, where a policy never ends
-            raise ConfigError(f"{self.model.env_id or 'the table'} cannot be solved: {error}") from error
-        self.q = solution.q
+        solution = solved(self.model, self.solve, self.model.table(), self.config.gamma)
+        self.q, self.policy = solution.q, solution.policy
         self.updates += solution.sweeps * self.q.size
         return {"planning/sweeps": float(solution.sweeps), "q/max": float(self.q.max())}
 
@@ -97,14 +122,26 @@ class DynamicProgrammingAgent(TabularAgent):
 class ValueIterationAgent(DynamicProgrammingAgent):
     """Solves its table by value iteration."""
 
-    def solve(self, table: Table) -> Solution:
+    def solve(self, table: Table, gamma: float) -> Solution:
         """Sweeps until no value changes."""
-        return value_iteration(table, self.config.gamma)
+        return value_iteration(table, gamma)
 
 
 class PolicyIterationAgent(DynamicProgrammingAgent):
     """Solves its table by policy iteration."""
 
-    def solve(self, table: Table) -> Solution:
+    def solve(self, table: Table, gamma: float) -> Solution:
         """Evaluates and improves a policy until it stays."""
-        return policy_iteration(table, self.config.gamma)
+        return policy_iteration(table, gamma)
+
+
+def solved(model: Lookup, solve: Callable[[Table, float], Solution], table: Table, gamma: float) -> Solution:
+    """Returns the solution of a table that a model has made.
+
+    Raises:
+        ConfigError: it has none, as where episodes never end at a discount of 1.
+    """
+    try:
+        return solve(table, gamma)
+    except ValueError as error:
+        raise ConfigError(f"{model.env_id or 'the table'} cannot be solved: {error}") from error

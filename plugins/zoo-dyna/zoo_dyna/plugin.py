@@ -39,7 +39,7 @@ _AGENTS = {  # id: class, config, what it does, paper
     "policy-iteration": (
         "dynamic_programming:PolicyIterationAgent",
         "DynamicProgrammingConfig",
-        "the same by policy iteration",
+        "counts what happens and solves that table by policy iteration, or the environment's own",
         f"Howard 1960; {_BOOK}, section 4.3",
     ),
 }

@@ -48,8 +48,6 @@ class TabularAgent(Agent):
     Tables live on the CPU, whatever the device. Behind a VecNormalize it learns from the rewards as they were.
     """
 
-    steps_per_iteration = STEPS_PER_ITERATION
-
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
         spaces: tuple[Any, Any] = self.observation_space, self.action_space
@@ -58,6 +56,7 @@ class TabularAgent(Agent):
         self.num_states, self.num_actions = num_pairs(*spaces, who=type(self).__name__)
         self._first_state, self._first_action = (int(space.start) for space in spaces)
         self.q: Array = np.full((self.num_states, self.num_actions), getattr(self.config, "initial_value", 0.0))
+        self.steps_per_iteration: int = STEPS_PER_ITERATION
         self.updates = 0  # of Q, from real steps and from the model
         self.model: Lookup | None = self.make_model()
         self._state: Array = np.zeros(self.env.num_envs, np.int64)
@@ -123,18 +122,20 @@ class TabularAgent(Agent):
         episode_start: np.ndarray[Any, Any] | None = None,
         deterministic: bool = False,
     ) -> tuple[Any, Any]:
-        """Chooses the first of the best actions; unless `deterministic` as in learning, ε-greedily, any of the best."""
+        """Chooses one of the best actions, always the same; unless `deterministic` as in learning, ε-greedily, any of
+        the best.
+        """
         states = self._states(np.atleast_1d(observation))
         if deterministic:
-            actions = self.values_to_exploit()[states].argmax(-1)
+            actions = self.best_actions(states)
         else:
             actions = explore(self.q, states, self.config.explore_prob, self._acting)
         actions = actions + self._first_action
         return (actions if np.ndim(observation) else actions[0]), state
 
-    def values_to_exploit(self) -> Array:
-        """Returns what a deterministic policy maximises, `[S, A]`."""
-        return self.q
+    def best_actions(self, states: Array) -> Array:
+        """Returns what a deterministic policy does in states `[B]`: the first of the best actions, by Q."""
+        return self.q[states].argmax(-1)  # type: ignore[no-any-return]
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Returns the table of Q."""

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 import zoo_core
+from zoo_core.cli.describe import field_comments
 from zoo_core.errors import ConfigError, NonFiniteError, UnsupportedSpaceError
 from zoo_core.planner import Evaluation
 from zoo_core.testing.fakes import Altered, KalmanModel
+from zoo_mcts.config import UCTConfig
 from zoo_tabular.dynamic_programming import value_iteration
 
 FOREVER = [[[(1.0, 0, 1.0, False)]]]  # one state, one action, reward 1
@@ -180,3 +182,7 @@ def test_actions_that_are_not_discrete_are_refused_before_any_step(planner):
 def test_options_that_make_no_sense_are_refused(config, text):
     with pytest.raises(ConfigError, match=text):
         zoo_core.make_planner("mcts-uct", config)
+
+
+def test_the_settings_name_every_tree(tree):
+    assert f'"{tree}"' in field_comments(UCTConfig)["tree"]

@@ -1,5 +1,8 @@
 """A table is searched by the same rules as any other model: the two agree within their sampling error."""
 
+import tracemalloc
+
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,7 @@ import zoo_core
 import zoo_mcts.planner
 from zoo_core.planner import Evaluation
 from zoo_core.testing.fakes import Altered
-from zoo_mcts.table_search import is_table
+from zoo_mcts.table_search import _sample, is_table
 from zoo_tabular.lookup import Lookup, LookupDeterministic
 
 NUM = 400  # roots, all the same: as many independent samples
@@ -58,6 +61,13 @@ def test_what_has_no_probability_never_happens(world, states, planner):
     assert plan.value[1] > 0.0
 
 
+def test_the_last_possible_outcome_has_what_probabilities_miss_of_one():
+    streams, probability = np.zeros(1, np.uint64), np.array([0.0, 0.25, 0.25, 0.0])
+    shares = np.bincount([_sample(probability, streams, 0) for _ in range(2_000)], minlength=4) / 2_000
+    assert shares == pytest.approx([0.0, 0.25, 0.75, 0.0], abs=0.05)
+    assert shares[[0, 3]].tolist() == [0.0, 0.0]
+
+
 def test_what_was_never_tried_leads_back_to_where_it_began(planner, states):
     model = LookupDeterministic.from_env("FrozenLake-v1", is_slippery=False)
     model.count.zero_()
@@ -71,6 +81,70 @@ def test_only_tables_are_searched_as_such(states):
     assert is_table(model, states([0]))
     assert not is_table(Altered(model, lambda step: step), states([0]))
     assert not is_table(expected, expected.initial_state(1, rng=zoo_core.rng(0)))
+
+
+class AnotherStep(Lookup):
+    """Does not do what its table says: pays 7 for any step."""
+
+    def step(self, state, action, **kwargs):
+        step = super().step(state, action, **kwargs)
+        return step._replace(reward=torch.full_like(step.reward, 7.0))
+
+
+class AnotherView(Lookup):
+    """Shows less than its table knows."""
+
+    def decode(self, state):
+        return torch.zeros_like(state.index)
+
+
+class AnotherTable(Lookup):
+    """Does not step as its table says."""
+
+    def table(self):
+        raise AssertionError("nobody should ask")
+
+
+class TwoPlayers(Lookup):
+    """A table in which sides change."""
+
+    num_players = 2
+
+
+class MoreWords(Lookup):
+    """A table as any other."""
+
+    def greet(self):
+        return "hello"
+
+
+@pytest.mark.parametrize("model_class", [AnotherStep, AnotherView, AnotherTable, TwoPlayers])
+def test_what_a_table_does_not_tell_is_searched_step_by_step(states, planner, model_class):
+    model = model_class.from_env("FrozenLake-v1")
+    assert not is_table(model, states([0]))
+    plan = planner(num_simulations=2, rollout_depth=0).plan(model, states([0]), rng=zoo_core.rng(0))
+    assert plan.value.item() == (7.0 if model_class is AnotherStep else 0.0)
+
+
+def test_a_subclass_that_steps_as_its_table_is_one(states):
+    assert is_table(MoreWords.from_env("FrozenLake-v1"), states([0]))
+    assert is_table(LookupDeterministic.from_env("FrozenLake-v1", is_slippery=False), states([0]))
+
+
+def test_a_search_touches_only_what_it_reaches(states, planner, monkeypatch):
+    shape = 20_000, 2
+    model = Lookup(gym.spaces.Discrete(shape[0]), gym.spaces.Discrete(shape[1]))
+    table = model.table()
+    monkeypatch.setattr(Lookup, "table", lambda self: table)
+    search = planner(tree="chance")
+    search.plan(model, states([0]), rng=zoo_core.rng(0))  # compiles
+    tracemalloc.start()
+    try:
+        search.plan(model, states([0]), rng=zoo_core.rng(0))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < table.probability.nbytes / 4  # nothing as long as the table is made
 
 
 def test_a_learned_table_is_planned_in(planner):

@@ -18,7 +18,9 @@ class UCTConfig:
     exploration: float = 2**0.5  # c of UCB1, on values scaled to [0, 1]; the paper's 2 C_p with C_p = 1/√2
     rollout_depth: int = 10  # steps by the simulation policy from a leaf; 0: the leaf is worth what `evaluate` says
     num_rollouts: int = 1  # from each leaf, averaged
-    tree: str = "open-loop"  # what a node stands for: see the properties below, and the README
+    # what a node is: "open-loop" the actions that led there; "chance" these, and what was seen after each;
+    # "transposition" a depth, and what is seen there; "deterministic" the actions, with the state in which it was made
+    tree: str = "open-loop"
 
     def __post_init__(self) -> None:
         check_range("num_simulations", self.num_simulations, 1)

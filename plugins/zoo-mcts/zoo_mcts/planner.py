@@ -42,6 +42,7 @@ class UCT(Planner):
         Raises:
             UnsupportedSpaceError: the model's actions are not Discrete.
             NonFiniteError: all returns from a root are NaN or infinite.
+            ValueError: what `evaluate` says is of another shape or no policy, or a root is outside the table.
         """
         check_space(model.action_space, (Discrete,), what="action", who="mcts-uct")
         num_actions = int(model.action_space.n)  # type: ignore[attr-defined]

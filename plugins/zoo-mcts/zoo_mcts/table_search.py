@@ -1,7 +1,8 @@
 """The same search in a table: all simulations from all roots in one compiled loop, without a call of the model.
 
-A model is a table if it has `table()`, with the arrays `next_state, probability, reward, terminated` `[S, A, K]` of the
-K outcomes of each pair, and states of two fields, `index` and `terminal` `[B]`.
+A model of one player is a table if it has `table()`, with the arrays `next_state, probability, reward, terminated`
+`[S, A, K]` of the K outcomes of each pair, and states of two fields, `index` and `terminal` `[B]`. The same class must
+define `table`, `step` and `decode`: a subclass that alters one of them is searched as any other model.
 """
 
 from __future__ import annotations
@@ -15,37 +16,45 @@ from zoo_core.planner import Evaluate
 from zoo_core.world_model import State, WorldModel
 from zoo_mcts.compiled import Array, compiled, uniform
 from zoo_mcts.config import UCTConfig
+from zoo_mcts.leaves import check_policy, evaluate_all
 from zoo_mcts.tree import Tree, backup, follow, follow_first
 from zoo_mcts.ucb import choose
 
 
 class Outcomes(NamedTuple):
-    """A table, ready to be sampled.
+    """A table, and what `evaluate` says of it.
 
     Attributes:
         next_state: `[S, A, K]`.
-        cumulative: `[S, A, K]` probability of an outcome and those before it.
+        probability: `[S, A, K]`.
         reward: `[S, A, K]`.
-        carry: `[S, A, K]` 0 where the episode ends, else 1.
-        leaf_value: `[S]` what the end of a rollout is worth.
-        policy: `[S, A]` cumulative probabilities of the simulation policy; `[0, A]` for the uniform one.
+        terminated: `[S, A, K]` bool.
+        leaf_value: `[S]` what the end of a rollout is worth; `[0]` if it is worth nothing.
+        policy: `[S, A]` probabilities of the simulation policy; `[0, A]` for the uniform one.
     """
 
     next_state: Array
-    cumulative: Array
+    probability: Array
     reward: Array
-    carry: Array
+    terminated: Array
     leaf_value: Array
     policy: Array
 
 
 def is_table(model: WorldModel, state: State) -> bool:
     """Says whether a model is a table in which all actions are legal."""
+    definers = {_definer(type(model), name) for name in ("table", "step", "decode")}
     return (
-        hasattr(model, "table")
+        len(definers) == 1
+        and model.num_players == 1
         and getattr(state, "_fields", None) == ("index", "terminal")
         and model.legal_actions(state) is None
     )
+
+
+def _definer(cls: type, name: str) -> type | None:
+    """Returns the class from which `cls` has an attribute."""
+    return next((base for base in cls.__mro__ if name in vars(base)), None)
 
 
 def search_table(
@@ -57,10 +66,16 @@ def search_table(
     *,
     rng: torch.Generator,
 ) -> None:
-    """Makes all simulations from each root; `evaluate` is called once, on all states of the table."""
+    """Makes all simulations from each root; `evaluate` is called once, on all states of the table.
+
+    Raises:
+        ValueError: a root is outside the table, what `evaluate` says is of another shape, or its logits are no policy.
+    """
+    outcomes = _read(model, state, evaluate, rng)
+    _check_roots(state, len(outcomes.next_state))
     _search(
         tree,
-        _read(model, state, evaluate, rng),
+        outcomes,
         state.index.cpu().numpy(),
         state.terminal.cpu().numpy(),
         config.num_simulations,
@@ -77,23 +92,28 @@ def search_table(
 
 def _read(model: Any, state: Any, evaluate: Evaluate | None, rng: torch.Generator) -> Outcomes:
     table = model.table()
-    cumulative = table.probability.cumsum(-1)
-    num_states, num_actions, _ = cumulative.shape
-    leaf_value, policy = np.zeros(num_states), np.zeros((0, num_actions))
+    num_states, num_actions, _ = table.next_state.shape
+    leaf_value, policy = np.zeros(0), np.zeros((0, num_actions))
     if evaluate is not None:
         index = torch.arange(num_states, device=rng.device)
-        evaluation = evaluate(state._replace(index=index, terminal=torch.zeros_like(index, dtype=torch.bool)), rng=rng)
+        everywhere = state._replace(index=index, terminal=torch.zeros_like(index, dtype=torch.bool))
+        evaluation = evaluate_all(evaluate, everywhere, num_actions, rng=rng)
         leaf_value = evaluation.value.double().cpu().numpy()
         if evaluation.logits is not None:
-            policy = evaluation.logits.double().softmax(-1).cumsum(-1).cpu().numpy()
-    return Outcomes(
-        np.ascontiguousarray(table.next_state),
-        cumulative / cumulative[..., -1:],  # so that the last possible outcome has 1, not 1 - 1e-16
-        np.ascontiguousarray(table.reward),
-        1.0 - table.terminated,
-        leaf_value,
-        policy / policy[..., -1:],
-    )
+            policy = check_policy(evaluation.logits).double().softmax(-1).cpu().numpy()
+    parts = table.next_state, table.probability, table.reward, table.terminated
+    next_state, probability, reward, terminated = map(np.ascontiguousarray, parts)
+    return Outcomes(next_state, probability, reward, terminated, leaf_value, policy)
+
+
+def _check_roots(state: Any, num_states: int) -> None:
+    """Compiled code does not look where it reads."""
+    shapes = [list(part.shape) for part in (state.index, state.terminal)]
+    if len(shapes[0]) != 1 or shapes[0] != shapes[1]:
+        raise ValueError(f"roots must have index and terminal [B], got {shapes[0]} and {shapes[1]}")
+    outside = (state.index < 0) | (state.index >= num_states)
+    if outside.any():
+        raise ValueError(f"roots must be states from 0 to {num_states - 1}, got {int(state.index[outside][0])}")
 
 
 @compiled
@@ -146,8 +166,9 @@ def _descend(
     while inside:
         choose(tree, row, exploration)
         action = tree.action[row]
-        outcome = _sample(outcomes.cumulative[place, action], tree.streams, row)
-        reward, carry = outcomes.reward[place, action, outcome], outcomes.carry[place, action, outcome]
+        outcome = _sample(outcomes.probability[place, action], tree.streams, row)
+        reward = outcomes.reward[place, action, outcome]
+        carry = 0.0 if outcomes.terminated[place, action, outcome] else 1.0
         place = outcomes.next_state[place, action, outcome]
         if remembers:
             inside = follow_first(tree, row, reward, carry, simulation)
@@ -168,20 +189,24 @@ def _rollout(outcomes: Outcomes, place: int, depth: int, gamma: float, streams: 
         if len(outcomes.policy) > 0:
             action = _sample(outcomes.policy[place], streams, row)
         else:
-            action = int(uniform(streams, row) * outcomes.cumulative.shape[1])
-        outcome = _sample(outcomes.cumulative[place, action], streams, row)
+            action = int(uniform(streams, row) * outcomes.probability.shape[1])
+        outcome = _sample(outcomes.probability[place, action], streams, row)
         total += weight * outcomes.reward[place, action, outcome]
-        weight *= gamma * outcomes.carry[place, action, outcome]
+        weight *= 0.0 if outcomes.terminated[place, action, outcome] else gamma
         place = outcomes.next_state[place, action, outcome]
         if weight == 0.0:
             break
-    return total if weight == 0.0 else total + weight * outcomes.leaf_value[place]
+    return total if weight == 0.0 or len(outcomes.leaf_value) == 0 else total + weight * outcomes.leaf_value[place]
 
 
 @compiled
-def _sample(cumulative: Array, streams: Array, row: int) -> int:
-    """Draws an index by cumulative probabilities, of which the last possible one is 1."""
+def _sample(probability: Array, streams: Array, row: int) -> int:
+    """Draws an index by probabilities; the last possible one has what they miss of 1."""
     chance, drawn = uniform(streams, row), 0
-    while cumulative[drawn] <= chance:
-        drawn += 1
+    for i in range(len(probability)):
+        if probability[i] > 0.0:
+            drawn = i
+            chance -= probability[i]
+            if chance < 0.0:
+                break
     return drawn

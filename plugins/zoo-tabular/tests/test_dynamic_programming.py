@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 import zoo_envs  # noqa: F401 (registers the Dyna maze)
+from zoo_core.errors import UnsupportedSpaceError
+from zoo_core.plugins import make_env
+from zoo_tabular import dynamic_programming, table as tables
 from zoo_tabular.dynamic_programming import (
+    first_steps,
     policy_evaluation,
     policy_iteration,
     prepare,
@@ -250,6 +254,120 @@ def test_a_solution_is_a_fixed_point(random_table):
     backed_up = table.expected_reward() + 0.9 * table.continuing_matrix() @ solution.value
     np.testing.assert_allclose(solution.q, backed_up, atol=1e-12)
     np.testing.assert_allclose(solution.value, solution.q.max(-1))
+
+
+# -- policies that arrive ----------------------------------------------------------------------------------------------
+
+WORLDS = {
+    "lake": ("FrozenLake-v1", {}),
+    "lake without slipping": ("FrozenLake-v1", {"is_slippery": False}),
+    "large lake": ("FrozenLake8x8-v1", {}),
+    "cliff": ("CliffWalking-v1", {}),
+    "slippery cliff": ("CliffWalkingSlippery-v1", {}),
+    "taxi": ("Taxi-v4", {}),
+    "taxi in the rain": ("Taxi-v4", {"is_rainy": True}),
+    "maze": ("zoo_envs/DynaMaze-v0", {}),
+    "blocking maze": ("zoo_envs/BlockingMaze-v0", {}),
+    "shortcut maze": ("zoo_envs/ShortcutMaze-v0", {}),
+}
+
+
+@pytest.fixture(scope="module", params=WORLDS.values(), ids=WORLDS)
+def world(request):
+    env_id, kwargs = request.param
+    return Table.from_env(make_env(env_id, **kwargs))
+
+
+@pytest.mark.parametrize("solve", SOLVERS)
+@pytest.mark.parametrize("gamma", [0.95, 1.0])
+def test_the_policy_is_worth_what_the_solution_says(world, solve, gamma):
+    """Undiscounted, it has to end for that; the first of the best actions walks in circles in half of these worlds."""
+    solution = solve(world, gamma)
+    np.testing.assert_allclose(policy_evaluation(world, solution.policy, gamma), solution.value, atol=1e-8)
+
+
+@pytest.mark.parametrize("gamma", [0.95, 1.0])
+def test_both_solvers_agree_in_every_world(world, gamma):
+    np.testing.assert_allclose(value_iteration(world, gamma).value, policy_iteration(world, gamma).value, atol=1e-8)
+
+
+def test_of_best_actions_one_that_leads_nearer_to_the_end_is_taken():
+    """To stay, to go on and to go back are worth the same; to end without the prize is not."""
+    process = {s: {0: sure(s, 0), 1: sure(max(s - 1, 0), 0), 2: sure(s + 1, 0), 3: sure(s, 0, True)} for s in range(2)}
+    process[2] = {0: sure(2, 0), 1: sure(1, 0), 2: sure(2, 0), 3: sure(2, 1, True)}
+    for solve in SOLVERS:
+        assert solve(table_of(process), 1.0).policy.tolist() == [2, 2, 3]
+
+
+def test_where_no_end_is_in_reach_the_first_of_the_best_actions_is_taken():
+    process = {0: {0: sure(1, -1), 1: sure(1, 0), 2: sure(0, 0)}, 1: {action: sure(0, 0) for action in range(3)}}
+    assert value_iteration(table_of(process), 0.9).policy.tolist() == [1, 0]
+
+
+def test_the_compiled_search_is_the_loop_it_was_compiled_from(random_table):
+    for seed in range(5):
+        table, source = random_table(seed, num_states=12, num_actions=3, ending=0.02), np.random.default_rng(seed)
+        backups, allowed = prepare(table, 0.9), source.random((12, 3)) < 0.5
+        allowed[:, 2] |= ~allowed.any(-1)
+        arguments = backups.first, backups.next_state, table.terminated.any(-1), allowed
+        policy = first_steps(*arguments)
+        assert allowed[np.arange(12), policy].all()
+        np.testing.assert_array_equal(policy, first_steps.py_func(*arguments))
+
+
+# -- discounts near 1 --------------------------------------------------------------------------------------------------
+
+# To and fro for 1 a step, without an end; or, from state 1, an end with half of what going on is worth at γ = 0.9999.
+TO_AND_FRO = {0: {0: sure(1, 1), 1: sure(0, 0.5)}, 1: {0: sure(0, 1), 1: sure(0, 5_000, True)}}
+
+
+@pytest.mark.parametrize("gamma", [0.9999, 1 - 1e-6])
+def test_near_a_discount_of_1_values_are_as_exact_as_ever(gamma):
+    """By sweeps alone that takes 115,000 and 14 million of them."""
+    solution = value_iteration(table_of(TO_AND_FRO), gamma)
+    np.testing.assert_allclose(solution.value, 1 / (1 - gamma), rtol=1e-9)
+    assert solution.policy.tolist() == [0, 0]
+    assert solution.sweeps < 2 * dynamic_programming.PATIENCE
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e9, 1e15])
+def test_large_values_are_swept_until_rounding_alone_changes_them(scale):
+    process = {0: {0: [(0.3, 0, scale, False), (0.6, 1, scale, False), (0.1, 0, 0.0, True)]}, 1: {0: sure(0, scale)}}
+    solution = value_iteration(table_of(process), 0.99)
+    best = policy_evaluation(table_of(process), np.zeros(2, int), 0.99)
+    np.testing.assert_allclose(solution.value, best, rtol=1e-6)
+    assert solution.sweeps < dynamic_programming.PATIENCE
+
+
+def test_a_discount_too_near_to_1_for_so_few_sweeps_is_named():
+    with pytest.raises(ValueError, match=r"after 50 sweeps at gamma=0.9999: take a smaller discount"):
+        value_iteration(table_of(TO_AND_FRO), 0.9999, max_sweeps=50)
+
+
+def test_too_many_states_to_solve_for_are_swept(monkeypatch):
+    monkeypatch.setattr(dynamic_programming, "MAX_NUMBERS", 3)
+    monkeypatch.setattr(dynamic_programming, "PATIENCE", 7)
+    solution = value_iteration(table_of({0: {0: sure(1, 1)}, 1: {0: sure(0, 1)}}), 0.99)
+    np.testing.assert_allclose(solution.value, 100, rtol=1e-9)
+    assert solution.sweeps > 1_000
+
+
+@pytest.mark.parametrize(
+    ("call", "num", "instead"),
+    [
+        (lambda table: table.transition_matrix(), 8, "next_state and probability"),
+        (lambda table: table.continuing_matrix(), 8, "next_state and probability"),
+        (lambda table: policy_evaluation(table, np.zeros(2, int), 0.9), 4, "take value iteration"),
+        (lambda table: policy_iteration(table, 0.9), 4, "take value iteration"),
+    ],
+    ids=["transitions", "continuing", "evaluation", "policy iteration"],
+)
+def test_a_matrix_that_would_be_too_large_is_refused(call, num, instead, monkeypatch):
+    monkeypatch.setattr(tables, "MAX_NUMBERS", num)
+    call(table_of(TWO_STATES))
+    monkeypatch.setattr(tables, "MAX_NUMBERS", num - 1)
+    with pytest.raises(UnsupportedSpaceError, match=rf"needs {num} numbers, at most {num - 1}: .*{instead}"):
+        call(table_of(TWO_STATES))
 
 
 # -- what has no solution ----------------------------------------------------------------------------------------------

@@ -140,6 +140,35 @@ def test_rows_of_different_actions_are_apart(known):
     assert (step.reward.tolist(), step.continues.tolist()) == ([1, 2, 3, 0], [1, 0, 1, 1])
 
 
+@pytest.mark.parametrize("num", [1, 7, 64])
+def test_rows_of_any_actions_are_moved_by_the_matrix_of_their_own(num, random_table):
+    """Beliefs of anything, on a world where some certainly end; products in float64, row by row."""
+    table = random_table(0, num_states=6, num_actions=5, ending=0.4)
+    table.terminated[2:4, 1] = True
+    expected = expectation.Expectation(table, torch.ones(6, 5), torch.device("cpu"))
+    source = np.random.default_rng(num)
+    before, action = source.dirichlet(np.ones(6), num), source.integers(5, size=num)
+    before[::3], action[::3] = np.eye(6)[2], 1  # these end
+    belief = expectation.Belief(torch.from_numpy(before), torch.zeros(num, dtype=torch.bool))
+    step = expected.step(belief, torch.from_numpy(action), uncertainty=False)
+    assert step.state.probability.dtype == torch.float64
+    assert step.state.terminal.tolist() == [i % 3 == 0 for i in range(num)]
+    for i, (row, chosen) in enumerate(zip(before, action, strict=True)):
+        going_on = row @ table.continuing_matrix()[:, chosen]
+        after = row @ table.transition_matrix()[:, chosen] if i % 3 == 0 else going_on / going_on.sum()
+        np.testing.assert_allclose(step.state.probability[i], after, atol=1e-15)
+        assert step.reward[i].item() == pytest.approx(row @ table.expected_reward()[:, chosen], abs=1e-6)
+        assert step.continues[i].item() == pytest.approx(going_on.sum(), abs=1e-6)
+
+
+def test_only_the_matrices_of_actions_that_are_taken_are_looked_at(model):
+    """Those of the others are not numbers, and so are all of where an episode ends while none does."""
+    expected = expectation.Expectation(model.table(), model.count.sum(-1), torch.device("cpu"))
+    expected.to_going_on[[0, 3]] = expected.to_any[:] = torch.nan
+    step = expected.step(expected.certain(torch.tensor([0, 1, 4])), torch.tensor([1, 2, 1]), uncertainty=False)
+    assert bool(step.state.probability.isfinite().all())
+
+
 def test_nothing_is_drawn(model):
     rng = zoo_core.rng(0)
     before = rng.get_state().clone()

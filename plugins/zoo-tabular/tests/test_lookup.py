@@ -1,5 +1,8 @@
 """A table dreams what it counted, as often as it counted it, and invents nothing where there is no data."""
 
+import copy
+import pickle
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import torch
 import zoo_core
 from zoo_tabular.dynamic_programming import value_iteration
 from zoo_tabular.lookup import Lookup, TableState
+from zoo_tabular.outcomes import no_outcomes
 
 NAMES = ["lookup", "lookup-deterministic"]
 QUANTILE = {1: 10.83, 2: 13.82, 3: 16.27}  # of chi-square, which 1 of 1,000 samples exceeds, by degrees of freedom
@@ -109,6 +113,40 @@ def test_what_is_written_into_the_outcomes_is_dreamed(known):
     model = known((0, 0, 1.0, 1, False))
     model.outcomes.next_state[0, 0, 0] = 3
     assert set(draws(model, 0, 0, 10)[0]) == {3}
+
+
+def test_views_are_kept_while_they_are_of_the_memory_of_the_model(known):
+    model = known((0, 0, 1.0, 1, False))
+    assert model.outcomes is model.outcomes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.share_memory(),
+        lambda model: model.to(torch.device("meta")).to_empty(device="cpu"),
+        lambda model: model.load_state_dict({k: v.clone() for k, v in model.state_dict().items()}, assign=True),
+        lambda model: setattr(model, "outcomes", no_outcomes(4, 2)),
+        lambda model: model.record(*(np.array([value]) for value in (0, 0, 1.0, 2, True))),  # needs more room
+    ],
+    ids=["shared", "moved", "replaced", "set", "grown"],
+)
+def test_views_are_of_the_memory_of_the_model_whatever_becomes_of_it(known, change):
+    model = known((0, 0, 1.0, 1, False))
+    before = model.outcomes
+    change(model)
+    assert model.outcomes is not before
+    for name, values in model.outcomes._asdict().items():
+        assert np.shares_memory(values, getattr(model, name).numpy()), name
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_counts_in_memory_of_its_own(known, steps_of, copied):
+    model = known((0, 0, 1.0, 1, False))
+    assert model.outcomes.count.sum() == 1
+    other = copied(model)
+    other.record(*steps_of((0, 0, 1.0, 1, False)))
+    assert (model.count.sum().item(), other.count.sum().item()) == (1, 2)
 
 
 # -- what was never tried ----------------------------------------------------------------------------------------------

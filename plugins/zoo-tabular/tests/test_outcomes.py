@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from zoo_core.errors import UnsupportedSpaceError
+from zoo_tabular import outcomes as module
 from zoo_tabular.outcomes import Outcomes, count_steps, keep_last, no_outcomes
 
 STATES, ACTIONS = 4, 2
@@ -94,6 +96,19 @@ def test_what_needs_no_more_room_is_counted_in_place():
     larger, _ = count_steps(outcomes, *columns([(0, 0, 1.0, 3, False)]))
     assert larger.next_state.shape == (STATES, ACTIONS, 4)
     assert outcomes.next_state.shape == (STATES, ACTIONS, 2)
+
+
+def test_one_busy_pair_gets_no_more_room_than_there_is(monkeypatch):
+    """Of 8 pairs, with room for 27 outcomes in all: 3 a pair, although 4 would be twice 2."""
+    monkeypatch.setattr(module, "MAX_OUTCOMES", 27)
+    steps = [(0, 0, 1.0, next_state, False) for next_state in range(STATES)]
+    kept, _ = counted(steps[:3])
+    assert kept.next_state.shape == (STATES, ACTIONS, 3)
+    assert as_dict(kept) == reference(steps[:3])
+    message = r"more than 3 different .* 4 states and 2 actions has no room .*\(27 in all\): take the model 'lookup-det"
+    with pytest.raises(UnsupportedSpaceError, match=message):
+        count_steps(kept, *columns(steps))
+    assert kept.count[0, 0].tolist() == [2, 2, 2]  # those before it
 
 
 def test_an_end_is_another_outcome_than_going_on_in_the_same_state():

@@ -3,8 +3,10 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from zoo_core.acting import SpacesOnly
 from zoo_tabular.table import Table
 
 PARTS = ("next_state", "probability", "reward", "terminated", "initial")
@@ -111,6 +113,12 @@ def test_outcomes_that_never_happen_are_left_out():
 )
 def test_every_kind_of_environment_has_the_same_table(frozen_lake, make):
     assert_same_tables(Table.from_env(make()), frozen_lake)
+
+
+def test_spaces_that_stand_in_for_an_environment_have_no_table():
+    stand_in = SpacesOnly(spaces.Discrete(16), spaces.Discrete(4))
+    with pytest.raises(TypeError, match="SpacesOnly has no exact table"):
+        Table.from_env(stand_in)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,7 @@ from torch.nn.functional import one_hot
 
 from zoo_core.errors import UnsupportedSpaceError
 from zoo_core.world_model import ModelStep, select
-from zoo_tabular.table import Table
-
-MAX_NUMBERS = 2**26  # of a transition matrix [S, A, S]
+from zoo_tabular.table import MAX_NUMBERS, Table
 
 
 class Belief(NamedTuple):
@@ -62,24 +60,32 @@ class Expectation:
 
     def step(self, belief: Belief, action: Tensor, *, uncertainty: bool) -> ModelStep:
         """Returns the expected reward, the probability to go on, and the distribution of where, for actions `[B]`."""
-        chosen = one_hot(action, len(self.reward)).to(torch.float64)  # [B, A]
-        before = chosen.T[:, :, None] * belief.probability  # [A, B, S], rows of other actions are 0
-        going_on = torch.bmm(before, self.to_going_on).sum(0)
+        before = belief.probability
+        going_on = _moved(before, action, self.to_going_on)
         continues = going_on.sum(-1)
         # The residue that rounding leaves of a certain end is no way to go on.
         ends = continues < torch.finfo(continues.dtype).eps * len(self.reward)
-        anywhere = torch.bmm(before, self.to_any).sum(0)
-        after = torch.where(ends[:, None], anywhere, going_on / continues.clamp_min(1e-30)[:, None])
+        after = going_on / continues.clamp_min(1e-30)[:, None]
+        if bool(ends.any()):
+            after = after.index_put((ends,), _moved(before[ends], action[ends], self.to_any))
         over = belief.terminal
         state = select(over, belief, Belief(after, ends | over))
         doubts = None
         if uncertainty:
             spread = (1.0 - after.square().sum(-1)).clamp_min(0.0).sqrt()
-            doubt = torch.einsum("abs,as->b", before, self.doubt)
+            doubt = (before * self.doubt[action]).sum(-1)
             doubts = {"epistemic": doubt.to(torch.float32), "aleatoric": spread.to(torch.float32)}
         return ModelStep(
             state,
-            torch.einsum("abs,as->b", before, self.reward).masked_fill(over, 0.0).to(torch.float32),
+            (before * self.reward[action]).sum(-1).masked_fill(over, 0.0).to(torch.float32),
             continues.masked_fill(ends | over, 0.0).clamp(0.0, 1.0).to(torch.float32),
             uncertainty=doubts,
         )
+
+
+def _moved(probability: Tensor, action: Tensor, matrices: Tensor) -> Tensor:
+    """Returns distributions `[B, S]`, each multiplied by the one of the matrices `[A, S, S]` that is its action's."""
+    order = action.argsort(stable=True)
+    sizes = action.bincount(minlength=len(matrices)).tolist()
+    groups = zip(torch.split(probability[order], sizes), matrices, strict=True)
+    return torch.cat([group @ matrix for group, matrix in groups if len(group)])[order.argsort()]

@@ -60,6 +60,7 @@ class Lookup(WorldModel):
         super().__init__(observation_space, action_space, config, seed=seed)
         self.num_states, self.num_actions = num_pairs(observation_space, action_space, who=type(self).__name__)
         self._expectation: Expectation | None = None
+        self._views: Outcomes | None = None  # of the buffers, while they are on a CPU and none is replaced
         self.register_buffer("start_count", torch.zeros(self.num_states, dtype=torch.float64))  # [S] episodes begun
         for name, values in no_outcomes(self.num_states, self.num_actions)._asdict().items():  # [S, A, K] each
             self.register_buffer(name, torch.from_numpy(values))
@@ -115,6 +116,7 @@ class Lookup(WorldModel):
 
         Raises:
             ValueError: a state or action is outside the space, or the model is not on a CPU; nothing is counted.
+            UnsupportedSpaceError: a pair has more outcomes than there may be room for.
         """
         if self.device.type != "cpu":
             raise ValueError(
@@ -154,11 +156,16 @@ class Lookup(WorldModel):
     def outcomes(self) -> Outcomes:
         """What was counted, as NumPy arrays that share the model's memory on a CPU: what is written there is known."""
         self._expectation = None  # whoever asks may write
-        return Outcomes(*(getattr(self, name).cpu().numpy() for name in Outcomes._fields))
+        if self._views is not None:
+            return self._views
+        outcomes = Outcomes(*(getattr(self, name).cpu().numpy() for name in Outcomes._fields))
+        if self.device.type == "cpu":
+            self._views = outcomes
+        return outcomes
 
     @outcomes.setter
     def outcomes(self, outcomes: Outcomes) -> None:
-        self._expectation = None
+        self._expectation = self._views = None
         for name, values in outcomes._asdict().items():
             setattr(self, name, torch.from_numpy(np.ascontiguousarray(values)).to(self.device))
 
@@ -268,6 +275,23 @@ class Lookup(WorldModel):
                 f"observations must be in {self.observation_space}, got {int(obs[outside][0]) + self._start}"
             )
         return obs
+
+    # -- moves and copies, after which views are of what was before ----------------------------------------------------
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Self:
+        """Moves the buffers, as `to` and its like ask."""
+        self._views = None
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]  # of torch
+        return self
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Loads the buffers, or replaces them."""
+        self._expectation = self._views = None
+        return super().load_state_dict(*args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what a copy is made of, by `copy` or `pickle`: it has memory of its own."""
+        return self.__dict__ | {"_views": None}
 
     # -- files ---------------------------------------------------------------------------------------------------------
 

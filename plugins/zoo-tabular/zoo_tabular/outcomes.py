@@ -7,7 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from zoo_core.errors import UnsupportedSpaceError
+
 Array = np.ndarray[Any, Any]
+
+MAX_OUTCOMES = 2**25  # S * A * K, of 25 bytes each: 800 MiB
 
 
 class Outcomes(NamedTuple):
@@ -42,6 +46,7 @@ def count_steps(
 
     Raises:
         ValueError: a state or action is outside the table, or the arrays are not equally long; nothing is counted.
+        UnsupportedSpaceError: a pair has more outcomes than there may be room for; steps before are counted.
     """
     _check_steps(outcomes, state, action, reward, next_state, terminated)
     done, new = 0, False
@@ -50,7 +55,7 @@ def count_steps(
         new = new or num_new > 0
         if done == len(state):
             return outcomes, new
-        outcomes = _with_twice_the_room(outcomes)
+        outcomes = _with_more_room(outcomes)
 
 
 def keep_last(
@@ -83,8 +88,20 @@ def _check_steps(
         )
 
 
-def _with_twice_the_room(outcomes: Outcomes) -> Outcomes:
-    return Outcomes(*(np.concatenate([values, np.zeros_like(values)], axis=-1) for values in outcomes))
+def _with_more_room(outcomes: Outcomes) -> Outcomes:
+    """Returns a copy with twice the room, or all that there may be."""
+    num_states, num_actions, room = outcomes.next_state.shape
+    largest = MAX_OUTCOMES // (num_states * num_actions)
+    if room >= largest:
+        raise UnsupportedSpaceError(
+            f"a pair has more than {room:,} different outcomes, and a table of {num_states:,} states and "
+            f"{num_actions:,} actions has no room for more ({MAX_OUTCOMES:,} in all): take the model "
+            "'lookup-deterministic', which keeps the last one alone, or an environment of fewer states"
+        )
+    more = no_outcomes(num_states, num_actions, min(2 * room, largest))
+    for old, new in zip(outcomes, more, strict=True):
+        new[..., :room] = old
+    return more
 
 
 @njit(cache=True)

@@ -10,12 +10,14 @@ import gymnasium as gym
 import numpy as np
 
 from zoo_core.acting import env_id_of
+from zoo_core.errors import UnsupportedSpaceError
 from zoo_core.plugins import make_env
 
 Array = np.ndarray[Any, Any]
 Outcome = tuple[float, int, float, bool]  # probability, next state, reward, whether it terminates
 
 TOLERANCE = 1e-6  # by which the probabilities of a pair may miss 1
+MAX_NUMBERS = 2**26  # of a matrix from states to states: 512 MiB
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,17 +75,13 @@ class Table:
             TypeError: it has none.
         """
         env = make_env(env) if isinstance(env, str) else env
-        try:
-            if isinstance(env, gym.Env):
-                process, initial = env.unwrapped.P, env.unwrapped.initial_state_distrib  # type: ignore[attr-defined]
-            else:
-                process, initial = (env.get_attr(name)[0] for name in ("P", "initial_state_distrib"))
-        except AttributeError as error:
+        process, initial = (_attribute(env, name) for name in ("P", "initial_state_distrib"))
+        if process is None or initial is None:
             name = env.spec.id if isinstance(env, gym.Env) and env.spec else env_id_of(env) or type(env).__name__
             raise TypeError(
                 f"{name} has no exact table, P and initial_state_distrib as in Gymnasium's toy text: learn one with "
                 "the model 'lookup'"
-            ) from error
+            )
         return cls.from_outcomes(process, initial)
 
     @classmethod
@@ -127,12 +125,19 @@ class Table:
         return (self.probability * self.reward).sum(-1)  # type: ignore[no-any-return]
 
     def transition_matrix(self) -> Array:
-        """Returns the distribution of the next state, `[S, A, S]`, whether the episode ends there or goes on."""
+        """Returns the distribution of the next state, `[S, A, S]`, whether the episode ends there or goes on.
+
+        Raises:
+            UnsupportedSpaceError: the matrix would have more than `MAX_NUMBERS` numbers.
+        """
         return self._matrix(self.probability)
 
     def continuing_matrix(self) -> Array:
         """Returns the probability of each next state from which the episode goes on, `[S, A, S]`: P of
         `V = max(R + γ P V)`.
+
+        Raises:
+            UnsupportedSpaceError: the matrix would have more than `MAX_NUMBERS` numbers.
         """
         return self._matrix(self.probability * ~self.terminated)
 
@@ -145,10 +150,32 @@ class Table:
         return Table(**parts, initial=self.initial.copy())
 
     def _matrix(self, weight: Array) -> Array:
+        numbers = self.num_states**2 * self.num_actions
+        check_numbers(numbers, "the matrix of a table", "take its next_state and probability [S, A, K]")
         matrix = np.zeros((self.num_states, self.num_actions, self.num_states))
         state, action = np.arange(self.num_states)[:, None, None], np.arange(self.num_actions)[:, None]
         np.add.at(matrix, (state, action, self.next_state), weight)
         return matrix
+
+
+def check_numbers(num: int, what: str, instead: str) -> None:
+    """Checks that a dense matrix is of a size that is meant.
+
+    Raises:
+        UnsupportedSpaceError: it has more than `MAX_NUMBERS` numbers.
+    """
+    if num > MAX_NUMBERS:
+        raise UnsupportedSpaceError(f"{what} needs {num:,} numbers, at most {MAX_NUMBERS:,}: {instead}")
+
+
+def _attribute(env: Any, name: str) -> Any:
+    """Returns what the environment itself calls by a name, None if nothing; that of the first in a VecEnv."""
+    if isinstance(env, gym.Env):
+        return getattr(env.unwrapped, name, None)
+    try:
+        return env.get_attr(name)[0]
+    except AttributeError:
+        return None
 
 
 def _merge(outcomes: Sequence[Outcome]) -> dict[tuple[int, float, bool], float]:
