@@ -52,7 +52,7 @@ def test_the_table_is_solved_once_a_round(agent, name):
     solve = learner.solve
     learner.solve = lambda *args: solved.append(learner.num_timesteps) or solve(*args)
     learner.learn(100)
-    assert solved == [40, 80, 100]
+    assert solved == [40, 40, 80, 80, 100, 100]  # for Q, and for the policy
 
 
 def test_who_takes_the_unknown_for_good_finds_the_goal_sooner(agent):
@@ -146,3 +146,13 @@ def test_a_wall_that_has_moved_is_seen_when_learning_goes_on(agent):
     start = int(np.argmax(env.unwrapped.initial_state_distrib))
     assert learner.q[start].max() == pytest.approx(0.95**15)
     assert learner.learn(1).q[start].max() == pytest.approx(0.95**9)
+
+
+@pytest.mark.parametrize("name", ["value-iteration", "policy-iteration"])
+def test_what_was_never_tried_is_explored_and_not_exploited(agent, steps_of, name):
+    """Each step costs 1; what was never tried is thought to cost nothing and to lead back."""
+    learner = agent(name, "CliffWalking-v1")
+    learner.update(steps_of((36, 0, -1.0, 24, False), (24, 1, -1.0, 25, False)))
+    learner._solve()
+    assert learner.q[36].max() == 0.0 > learner.q[36, 0]
+    assert [learner.predict(place, deterministic=True)[0] for place in (36, 24)] == [0, 1]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from zoo_dyna.config import DynaQConfig, DynaQPlusConfig, QLearningConfig
-from zoo_dyna.dynamic_programming import solved
+from zoo_dyna.exploiting import solved_as_tried
 from zoo_dyna.kernels import learn_from_steps, note_tried, plan
 from zoo_dyna.memory import Memory, checked_memory, no_memory
 from zoo_dyna.tabular_agent import Steps, TabularAgent
@@ -104,22 +104,8 @@ class DynaQPlusAgent(DynaQAgent):
         return self.solve_what_was_tried().policy[states]
 
     def solve_what_was_tried(self) -> Solution:
-        """Solves the model, without a bonus; what was not tried is no choice, where something was.
-
-        Raises:
-            ConfigError: nothing is best, at a discount of 1.
-        """
+        """Solves the model, without a bonus (see `solved_as_tried`)."""
         now = int(self.memory.clock[0])
         if self._known is None or self._known[0] != now:
-            table = self.model.table()
-            tried = self.memory.last_tried > 0
-            states, actions = np.nonzero(~tried & tried.any(-1, keepdims=True))
-            first_tried = tried.argmax(-1)
-            for values in (table.next_state, table.probability, table.reward, table.terminated):
-                values[states, actions] = values[states, first_tried[states]]
-            solution = solved(self.model, value_iteration, table, self.config.gamma)
-            solution.q[states, actions] = -np.inf
-            policy = solution.policy
-            stand_ins = np.isneginf(solution.q[np.arange(len(policy)), policy])
-            self._known = now, solution._replace(policy=np.where(stand_ins, first_tried, policy))
+            self._known = now, solved_as_tried(self.model, value_iteration, self.config.gamma)
         return self._known[1]

@@ -5,7 +5,6 @@ what happens, solve the table of it exactly, act by the solution, and again.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from zoo_core.errors import ConfigError
 from zoo_core.replay import Replay
 from zoo_core.seeding import rng
 from zoo_dyna.config import DynamicProgrammingConfig
+from zoo_dyna.exploiting import solved, solved_as_tried
 from zoo_dyna.stored import stored_array
 from zoo_dyna.tabular_agent import Steps, TabularAgent
 from zoo_tabular.dynamic_programming import Solution, policy_iteration, value_iteration
@@ -44,7 +44,7 @@ class DynamicProgrammingAgent(TabularAgent):
         """Returns what is optimal in a table."""
 
     def best_actions(self, states: Array) -> Array:
-        """Returns those of the solution: the first best by Q might lead in circles, where these are as good."""
+        """Returns those of the solution of what was tried; the first best by Q might lead in circles."""
         return self.policy[states]
 
     def make_model(self) -> Lookup:
@@ -113,8 +113,8 @@ class DynamicProgrammingAgent(TabularAgent):
         self.policy = stored_array(tensors["policy"], self.policy, "policy", low=0, high=self.num_actions - 1)
 
     def _solve(self) -> dict[str, float]:
-        solution = solved(self.model, self.solve, self.model.table(), self.config.gamma)
-        self.q, self.policy = solution.q, solution.policy
+        solution = solved(self.model, self.solve, self.config.gamma)
+        self.q, self.policy = solution.q, solved_as_tried(self.model, self.solve, self.config.gamma).policy
         self.updates += solution.sweeps * self.q.size
         return {"planning/sweeps": float(solution.sweeps), "q/max": float(self.q.max())}
 
@@ -133,15 +133,3 @@ class PolicyIterationAgent(DynamicProgrammingAgent):
     def solve(self, table: Table, gamma: float) -> Solution:
         """Evaluates and improves a policy until it stays."""
         return policy_iteration(table, gamma)
-
-
-def solved(model: Lookup, solve: Callable[[Table, float], Solution], table: Table, gamma: float) -> Solution:
-    """Returns the solution of a table that a model has made.
-
-    Raises:
-        ConfigError: it has none, as where episodes never end at a discount of 1.
-    """
-    try:
-        return solve(table, gamma)
-    except ValueError as error:
-        raise ConfigError(f"{model.env_id or 'the table'} cannot be solved: {error}") from error
