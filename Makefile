@@ -50,6 +50,7 @@ lint: $(INSTALLED)
 learn: $(INSTALLED)
 	$(BIN)/python -m benchmarks.learn $(CASE)
 
+bench: export OPENBLAS_NUM_THREADS = 1
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.bench $(CASE)
 

@@ -98,4 +98,4 @@ def plan_in_numpy(
         below = outcome_count[s, a].cumsum(-1)
         k = (below <= rng.random((num_updates, 1)) * below[:, -1:]).sum(-1)
     after = np.where(outcome_terminated[s, a, k], 0.0, q[outcome_next[s, a, k]].max(-1))
-    np.add.at(q, (s, a), learning_rate * (outcome_reward[s, a, k] + gamma * after - q[s, a]))
+    q[s, a] += learning_rate * (outcome_reward[s, a, k] + gamma * after - q[s, a])  # of equal pairs, the last counts

@@ -8,13 +8,23 @@ that it has just found, it takes fewer of them to the solution, which is timed a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from benchmarks.results import Run
 from benchmarks.speed.case import Measured
 from benchmarks.speed.timing import fastest, torch_threads
-from zoo_tabular.dynamic_programming import MAX_SWEEPS, TOLERANCE, Array, prepare, sweep_until
+from zoo_tabular.dynamic_programming import (
+    MAX_SWEEPS,
+    TOLERANCE,
+    Array,
+    as_matrix,
+    is_dense,
+    prepare,
+    sweep_matrix_until,
+    sweep_until,
+)
 from zoo_tabular.table import Table
 
 NUM_STATES, NUM_ACTIONS = 1_000, 4
@@ -58,10 +68,11 @@ def random_table(num_states: int, num_actions: int, num_outcomes: int) -> Table:
 
 def sweeps(table: Table, tolerance: float, max_sweeps: int) -> Callable[[], Array]:
     backups = prepare(table, GAMMA)
+    once = partial(sweep_matrix_until, *as_matrix(backups)) if is_dense(backups) else partial(sweep_until, *backups)
 
     def sweep() -> Array:
         value = np.zeros(table.num_states)
-        sweep_until(*backups, value, tolerance, max_sweeps)
+        once(value, tolerance, max_sweeps)
         return value
 
     return sweep

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ TOLERANCE = 1e-10  # largest change of a value in the last sweep
 ROUNDING = 2.0**-48  # times the largest value: a change that sweeps cannot get below, 16 units in the last place
 MAX_SWEEPS = 100_000
 PATIENCE = 10_000  # sweeps after which to solve for the values of the policy that they have come to
+DENSE = 0.25  # share of next states above which a matrix product is faster, though sweeps in place need fewer of them
 SAME = 1e-10  # times the largest value: actions that differ by less do so by rounding, and are equally good
 
 
@@ -55,7 +57,9 @@ class Backups(NamedTuple):
 def value_iteration(
     table: Table, gamma: float, *, tolerance: float = TOLERANCE, max_sweeps: int = MAX_SWEEPS
 ) -> Solution:
-    """Sweeps over all states, in place, until no value changes by more than `tolerance`, or than rounding makes it.
+    """Sweeps over all states until no value changes by more than `tolerance`, or than rounding makes it.
+
+    Sweeps are made in place, but for tables that lead nearly everywhere from everywhere: a matrix product is faster then.
 
     Near a discount of 1 that may take long. After every `PATIENCE` sweeps it therefore goes on from the exact values of
     its greedy policy (modified policy iteration, Puterman & Shin 1978), unless there are too many states to solve for.
@@ -71,9 +75,10 @@ def value_iteration(
     """
     check_range("tolerance", tolerance, 0.0)
     backups = prepare(table, gamma)
+    sweep = partial(sweep_matrix_until, *as_matrix(backups)) if is_dense(backups) else partial(sweep_until, *backups)
     value, sweeps = np.zeros(table.num_states), 0
     while True:
-        more, change = sweep_until(*backups, value, tolerance, min(PATIENCE, max_sweeps - sweeps))
+        more, change = sweep(value, tolerance, min(PATIENCE, max_sweeps - sweeps))
         sweeps += more
         if change <= max(tolerance, ROUNDING * float(np.abs(value).max())):
             return _solution(table, backups, value, sweeps)
@@ -171,6 +176,34 @@ def sweep_until(
             largest = max(largest, abs(best))
             value[state] = best
         enough = max(tolerance, ROUNDING * largest)
+        sweeps += 1
+    return sweeps, change
+
+
+def is_dense(backups: Backups) -> bool:
+    """Says whether sweeps by matrix products are faster than outcome by outcome."""
+    numbers = backups.reward.size * len(backups.reward)
+    return len(backups.next_state) > DENSE * numbers and numbers <= MAX_NUMBERS
+
+
+def as_matrix(backups: Backups) -> tuple[Array, Array]:
+    """Returns the expected rewards `[S, A]`, and the weights of the next states `[S * A, S]`."""
+    matrix = np.zeros((backups.reward.size, len(backups.reward)))
+    pairs = np.repeat(np.arange(len(matrix)), np.diff(backups.first))
+    np.add.at(matrix, (pairs, backups.next_state), backups.weight)
+    return backups.reward, matrix
+
+
+def sweep_matrix_until(
+    reward: Array, matrix: Array, value: Array, tolerance: float, max_sweeps: int
+) -> tuple[int, float]:
+    """Backs up all states at once, as `sweep_until` does one after the other; `value` is changed in place too."""
+    change, enough, sweeps = np.inf, tolerance, 0
+    while sweeps < max_sweeps and change > enough:
+        best = ((matrix @ value).reshape(reward.shape) + reward).max(-1)
+        change = float(np.abs(best - value).max())
+        value[:] = best
+        enough = max(tolerance, ROUNDING * float(np.abs(best).max()))
         sweeps += 1
     return sweeps, change
 
