@@ -59,7 +59,7 @@ def value_iteration(
 ) -> Solution:
     """Sweeps over all states until no value changes by more than `tolerance`, or than rounding makes it.
 
-    Sweeps are made in place, but for tables that lead nearly everywhere from everywhere: a matrix product is faster then.
+    Sweeps are made in place; a table that leads nearly everywhere from everywhere is swept faster by a matrix product.
 
     Near a discount of 1 that may take long. After every `PATIENCE` sweeps it therefore goes on from the exact values of
     its greedy policy (modified policy iteration, Puterman & Shin 1978), unless there are too many states to solve for.
