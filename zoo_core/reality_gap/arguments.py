@@ -145,7 +145,7 @@ def reality(
         own = _call(policy, "get_env")
         if own is not None and env_id_of(own) == env:
             kwargs = {**env_kwargs_of(own), **kwargs}
-            env_state = env_state or read_first(own)
+            env_state = read_first(own) if env_state is None else env_state
     if env is None:
         raise ValueError(f"{type(model).__name__} names no environment: pass env=, an id or an environment")
     vec_env = as_vec_env(env, env_kwargs=kwargs, num_envs=num_envs)

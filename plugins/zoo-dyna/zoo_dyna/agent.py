@@ -13,11 +13,9 @@ import torch
 from torch import Tensor
 
 from zoo_dyna.config import DynaQConfig, DynaQPlusConfig, QLearningConfig
-from zoo_dyna.exploiting import solved_as_tried
 from zoo_dyna.kernels import learn_from_steps, note_tried, plan
 from zoo_dyna.memory import Memory, checked_memory, no_memory
 from zoo_dyna.tabular_agent import Steps, TabularAgent
-from zoo_tabular.dynamic_programming import Solution, value_iteration
 from zoo_tabular.lookup import Lookup
 
 Array = np.ndarray[Any, Any]
@@ -97,15 +95,7 @@ class DynaQPlusAgent(DynaQAgent):
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
         self.bonus = float(self.config.bonus)
-        self._known: tuple[int, Solution] | None = None  # the clock, and what was best by then
 
     def best_actions(self, states: Array) -> Array:
         """Returns the best that it knows, in states `[B]`."""
         return self.solve_what_was_tried().policy[states]
-
-    def solve_what_was_tried(self) -> Solution:
-        """Solves the model, without a bonus (see `solved_as_tried`)."""
-        now = int(self.memory.clock[0])
-        if self._known is None or self._known[0] != now:
-            self._known = now, solved_as_tried(self.model, value_iteration, self.config.gamma)
-        return self._known[1]

@@ -8,16 +8,13 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from zoo_core.acting import SpacesOnly
 from zoo_core.errors import ConfigError
 from zoo_core.replay import Replay
 from zoo_core.seeding import rng
 from zoo_dyna.config import DynamicProgrammingConfig
-from zoo_dyna.exploiting import solved, solved_as_tried
-from zoo_dyna.stored import stored_array
+from zoo_dyna.exploiting import solved
 from zoo_dyna.tabular_agent import Steps, TabularAgent
 from zoo_tabular.dynamic_programming import Solution, policy_iteration, value_iteration
 from zoo_tabular.lookup import Lookup
@@ -37,7 +34,6 @@ class DynamicProgrammingAgent(TabularAgent):
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
         self.steps_per_iteration = int(self.config.round_steps)
-        self.policy: Array = np.zeros(self.num_states, np.int64)  # what is best, [S]
 
     @abstractmethod
     def solve(self, table: Table, gamma: float) -> Solution:
@@ -45,7 +41,7 @@ class DynamicProgrammingAgent(TabularAgent):
 
     def best_actions(self, states: Array) -> Array:
         """Returns those of the solution of what was tried; the first best by Q might lead in circles."""
-        return self.policy[states]
+        return self.solve_what_was_tried().policy[states]
 
     def make_model(self) -> Lookup:
         """Returns the table that the config names, empty, or for "exact" the environment's own."""
@@ -102,19 +98,9 @@ class DynamicProgrammingAgent(TabularAgent):
         metrics = self.model.fit(replay, rng=rng(self.seed, "fit"))
         return {f"model/{name}": value for name, value in metrics.items()} | self._solve()
 
-    def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Returns Q and the policy; the model is written beside them."""
-        data, tensors = super().to_file()
-        return data, tensors | {"policy": torch.tensor(self.policy)}
-
-    def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        """Restores what `to_file` returned."""
-        super().load_file(data, tensors)
-        self.policy = stored_array(tensors["policy"], self.policy, "policy", low=0, high=self.num_actions - 1)
-
     def _solve(self) -> dict[str, float]:
         solution = solved(self.model, self.solve, self.config.gamma)
-        self.q, self.policy = solution.q, solved_as_tried(self.model, self.solve, self.config.gamma).policy
+        self.q = solution.q
         self.updates += solution.sweeps * self.q.size
         return {"planning/sweeps": float(solution.sweeps), "q/max": float(self.q.max())}
 

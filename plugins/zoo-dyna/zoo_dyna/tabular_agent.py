@@ -15,9 +15,12 @@ from zoo_core.errors import ConfigError
 from zoo_core.plugins import AgentSpec, check_spaces, load_object, make_model, model_spec, spec_of
 from zoo_core.seeding import numpy_rng, stream_seed
 from zoo_core.world_model import WorldModel
+from zoo_dyna.exploiting import solved_as_tried
 from zoo_dyna.kernels import explore
 from zoo_dyna.stored import stored_array
+from zoo_tabular.dynamic_programming import Solution, value_iteration
 from zoo_tabular.lookup import Lookup, num_pairs
+from zoo_tabular.table import Table
 
 Array = np.ndarray[Any, Any]
 
@@ -59,6 +62,7 @@ class TabularAgent(Agent):
         self.steps_per_iteration: int = STEPS_PER_ITERATION
         self.updates = 0  # of Q, from real steps and from the model
         self.model: Lookup | None = self.make_model()
+        self._known: tuple[int, Solution] | None = None  # updates made, and what was best by then
         self._state: Array = np.zeros(self.env.num_envs, np.int64)
         self._learning, self._acting = (numpy_rng(self.seed, name) for name in ("learning", "acting"))
 
@@ -137,6 +141,17 @@ class TabularAgent(Agent):
         """Returns what a deterministic policy does in states `[B]`: the first of the best actions, by Q."""
         return self.q[states].argmax(-1)  # type: ignore[no-any-return]
 
+    def solve(self, table: Table, gamma: float) -> Solution:
+        """Returns what is optimal in a table."""
+        return value_iteration(table, gamma)
+
+    def solve_what_was_tried(self) -> Solution:
+        """Solves the agent's model, once after each update (see `solved_as_tried`)."""
+        assert self.model is not None
+        if self._known is None or self._known[0] != self.updates:
+            self._known = self.updates, solved_as_tried(self.model, self.solve, self.config.gamma)
+        return self._known[1]
+
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Returns the table of Q."""
         return {"updates": self.updates}, {"q": torch.tensor(self.q)}
@@ -145,6 +160,7 @@ class TabularAgent(Agent):
         """Restores what `to_file` returned."""
         self.updates = operator.index(data["updates"])
         self.q = stored_array(tensors["q"], self.q, "q")
+        self._known = None
 
     def to_checkpoint(self) -> Any:
         """Returns where the two random streams stand."""
