@@ -118,6 +118,7 @@ class WorldModelSpec(ComponentSpec):
         decodes: Whether it can show observations, or latent states only.
         stochastic: Whether equal states and actions can lead to different steps.
         epistemic: Whether it reports what it does not know.
+        differentiable: Whether gradients of the next state and the reward reach Box actions through `step`.
         players: 2 for board games.
     """
 
@@ -126,6 +127,7 @@ class WorldModelSpec(ComponentSpec):
     decodes: bool = True
     stochastic: bool = False
     epistemic: bool = False
+    differentiable: bool = False
     players: int = 1
 
 
@@ -134,12 +136,22 @@ class PlannerSpec(ComponentSpec):
     """A planner: `Class(config=None, *, evaluate=None)`.
 
     Attributes:
+        needs_gradients: Whether it climbs the gradients of the model.
         players: 2 if it handles alternating moves.
     """
 
     kind: ClassVar[str] = "planner"
 
+    needs_gradients: bool = False
     players: int = 1
+
+    def fits(self, model: WorldModelSpec) -> bool:
+        """Says whether it can search a model, in an environment that both take."""
+        actions_in_common = (
+            not self.action_spaces or not model.action_spaces or set(self.action_spaces) & set(model.action_spaces)
+        )
+        gradients = model.differentiable or not self.needs_gradients
+        return bool(actions_in_common) and gradients and self.players >= model.players
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ def zoo_register(registry: Registry) -> None:
             paper="Nagabandi et al. 2018, arXiv:1708.02596",
             observation_spaces=("Box",),
             action_spaces=("Box", "Discrete"),
+            differentiable=True,
         )
     )
     registry.register(
@@ -30,5 +31,6 @@ def zoo_register(registry: Registry) -> None:
             action_spaces=("Box", "Discrete"),
             stochastic=True,
             epistemic=True,
+            differentiable=True,
         )
     )

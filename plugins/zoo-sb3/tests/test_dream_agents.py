@@ -112,7 +112,7 @@ class LatentDreams:
 
 @pytest.mark.parametrize(("name", "fake"), [("dream-sac", fakes.SmallRSSM), ("dream-ppo", fakes.ValueEquivalentModel)])
 def test_latent_policies_act_on_the_models_belief(monkeypatch, name, fake):
-    monkeypatch.setattr("zoo_sb3.dream_agent.make_model", LatentDreams(fake))
+    monkeypatch.setattr("zoo_core.model_based_agent.make_model", LatentDreams(fake))
     agent = make(name, observation="latent", model_config=None, starts="episodes").learn(60)
     seen = agent.learner.algorithm.observation_space.shape
     assert seen == agent.make_dreams(2).observation_space.shape != agent.observation_space.shape

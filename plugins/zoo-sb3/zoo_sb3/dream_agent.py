@@ -16,22 +16,20 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from torch import Tensor
 
 from zoo_core import spaces
-from zoo_core.acting import Collector, RandomPolicy, SpacesOnly
-from zoo_core.agent import Agent
+from zoo_core.acting import RandomPolicy, SpacesOnly
 from zoo_core.dream import DreamVecEnv
 from zoo_core.dream.latent import LatentPolicy, latent_space
+from zoo_core.model_based_agent import ModelBasedAgent
 from zoo_core.packing import add_prefix, with_prefix
-from zoo_core.plugins import make_model
 from zoo_core.progress import Progress
-from zoo_core.recording import Recording
 from zoo_core.replay import Replay
 from zoo_core.seeding import numpy_rng, stream_seed
-from zoo_core.world_model import State, WorldModel, stream
+from zoo_core.world_model import State
 from zoo_sb3.config import DreamA2CConfig, DreamDQNConfig, DreamPPOConfig, DreamSACConfig, DreamTD3Config
 from zoo_sb3.learner import Acting, Learner
 
 
-class DreamAgent(Agent):
+class DreamAgent(ModelBasedAgent):
     """Learns a world model from real steps, and its policy in dreams alone.
 
     Behind a VecNormalize, replay and world model hold raw observations and rewards; the policy sees them normalised, in
@@ -42,17 +40,7 @@ class DreamAgent(Agent):
 
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
-        self.model: WorldModel = make_model(
-            self.config.model,
-            self.observation_space,
-            self.action_space,
-            self.config.model_config,
-            seed=stream_seed(self.seed, "model"),
-            device=self.device,
-        )
-        self.round = 0
         self._check_normalization()
-        self._begin_replay()
         latent = self.config.observation == "latent"
         seen = latent_space(self.model) if latent else self.observation_space
         self.learner = Learner(
@@ -66,18 +54,9 @@ class DreamAgent(Agent):
         self._acting, self._exploring = (self._policy(name) for name in self._actors)
 
     @property
-    def world_model(self) -> WorldModel:
-        """The world model."""
-        return self.model
-
-    @property
     def latent_policy(self) -> Any:
         """The policy on features, where it was trained on them."""
         return self._actors["acting"] if self.config.observation == "latent" else None
-
-    def begin_episodes(self) -> None:
-        """Lets the next collection begin with a reset; running episodes are stored as truncated."""
-        self._collector.restart()
 
     def iterate(self) -> dict[str, float]:
         """Makes one round: collect, fit, train in the dream. Told to stop while it collects, it keeps the policy it
@@ -86,60 +65,28 @@ class DreamAgent(Agent):
         real = self._collect()
         if self.env.stop:
             return real
-        fit = self._fit()
-        dream = self._train_in_dreams()
-        self.round += 1
-        return {**real, **fit, **dream}
+        return {**real, **self._fit_and_train()}
 
     def learn_offline(self, replay: Replay) -> dict[str, float]:
         """Fits the model to a replay, which is kept and may grow, and trains the policy in dreams of it."""
-        for name in ("observation_space", "action_space", "num_envs"):
-            wanted, found = getattr(self.env, name), getattr(replay, name)
-            if wanted != found:
-                raise ValueError(f"{name} of the replay is {found}, that of the agent's environment is {wanted}")
-        self._go_on_with(replay)
-        metrics = {"replay/steps": float(len(replay)), **self._fit(), **self._train_in_dreams()}
-        self.round += 1
-        return metrics
-
-    @classmethod
-    def replay_bytes(
-        cls, observation_space: Any, action_space: Any, config: Any, *, num_envs: int, total_timesteps: int
-    ) -> int:
-        """Returns what all real steps take; past a limit, the replay moves them to temporary files."""
-        return Replay.bytes_needed(observation_space, action_space, total_timesteps, num_envs)
+        self.take_replay(replay)
+        return {"replay/steps": float(len(replay)), **self._fit_and_train()}
 
     def _collect(self) -> dict[str, float]:
         """Acts in the real environment: at random in the first round, then with the policy."""
-        first = len(self.replay) == 0 and self.round == 0
-        steps = min(self.config.initial_steps if first else self.config.round_steps, self.remaining_timesteps)
-        if first:
-            policy: Any = RandomPolicy(self.action_space, seed=self.seed)
-        else:
-            seed = stream_seed(self.seed, f"explore-{self.round}")
-            policy = _Exploring(self._exploring, self.action_space, self.config.explore_prob, seed)
-        with Progress("real steps", steps, show=self.progress_bar) as progress:
+        if len(self.replay) == 0 and self.round == 0:
+            return self.collect_at_random(self.config.initial_steps)
+        seed = stream_seed(self.seed, f"explore-{self.round}")
+        policy = _Exploring(self._exploring, self.action_space, self.config.explore_prob, seed)
+        return self.collect(policy, self.config.round_steps)
 
-            def go_on(made: int) -> bool:
-                progress.to(made)
-                return not self.env.stop
+    def _fit_and_train(self) -> dict[str, float]:
+        dream_seed = stream_seed(self.seed, f"dream-{self.round}")
+        return {**self.fit(), **self._train_in_dreams(dream_seed)}
 
-            episodes = self._collector.collect(policy, steps, callback=go_on)
-        metrics = {"replay/steps": float(len(self.replay))}
-        if episodes:
-            metrics["real/ep_rew_mean"] = float(np.mean([episode["r"] for episode in episodes]))
-        return metrics
-
-    def _fit(self) -> dict[str, float]:
-        """Fits the model to all real steps so far."""
-        rng = stream(self.model, self.seed, f"fit-{self.round}")
-        with Progress("fit the model, updates", None, show=self.progress_bar) as progress:
-            metrics = self.model.fit(self.replay, rng=rng, callback=lambda updates, _: progress.to(updates))
-        return {f"model/{name}": value for name, value in metrics.items()}
-
-    def _train_in_dreams(self) -> dict[str, float]:
+    def _train_in_dreams(self, seed: int) -> dict[str, float]:
         """Trains the policy in a fresh batch of dreams, from an empty buffer: older dreams were of a worse model."""
-        dreams = self.make_dreams(seed=stream_seed(self.seed, f"dream-{self.round}"))
+        dreams = self.make_dreams(seed=seed)
         env = self._normalized_like_real(dreams)
         self.learner.algorithm.set_logger(Logger(None, []))
         with Progress("train in dreams, steps", self.config.dream_steps, show=self.progress_bar) as progress:
@@ -179,17 +126,17 @@ class DreamAgent(Agent):
         """Replaces the environment; what was learned and stored is kept if the number of environments is the same."""
         super().set_env(env)
         self._check_normalization()
-        self._go_on_with(self.replay)
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Returns networks and optimisers; world model and replay are written beside them."""
-        data, tensors = self.learner.to_file()
-        return {"learner": data, "round": self.round}, add_prefix(tensors, "learner/")
+        data, tensors = super().to_file()
+        learner, parameters = self.learner.to_file()
+        return {**data, "learner": learner}, {**tensors, **add_prefix(parameters, "learner/")}
 
     def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Restores what `to_file` returned."""
+        super().load_file(data, tensors)
         self.learner.load_file(data["learner"], with_prefix(tensors, "learner/"))
-        self.round = data["round"]
 
     def to_checkpoint(self) -> Any:
         """Returns where the random streams stand."""
@@ -207,28 +154,7 @@ class DreamAgent(Agent):
         for policy, stored in zip(self._filters(), state["filters"], strict=True):
             policy.load_checkpoint(stored)
 
-    @property
-    def recordings(self) -> dict[str, Recording]:
-        """All real steps."""
-        return {"replay": self.replay}
-
     # -- parts ---------------------------------------------------------------------------------------------------------
-
-    def _begin_replay(self) -> None:
-        self.replay = Replay(
-            self.observation_space,
-            self.action_space,
-            num_envs=self.env.num_envs,
-            env_id=getattr(self, "env_id", None),
-        )
-        self._collector = Collector(self.env, self.replay)
-
-    def _go_on_with(self, replay: Replay) -> None:
-        """Stores in `replay` from now on, or in a new one if it is of another number of environments."""
-        if replay.num_envs == self.env.num_envs:
-            self.replay, self._collector = replay, Collector(self.env, replay)
-        else:
-            self._begin_replay()
 
     def _check_normalization(self) -> None:
         normalize = self.get_vec_normalize_env()

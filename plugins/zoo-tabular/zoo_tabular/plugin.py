@@ -43,5 +43,6 @@ def zoo_register(registry: Registry) -> None:
             observation_spaces=("Box", "Discrete"),
             action_spaces=("Box", "Discrete"),
             epistemic=True,
+            differentiable=True,
         )
     )

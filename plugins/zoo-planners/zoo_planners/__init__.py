@@ -1,0 +1,1 @@
+"""Planners for any world model, and `mpc`, an agent that acts by them."""

@@ -1,0 +1,201 @@
+"""The cross-entropy method: draw sequences, keep the best, draw more like them."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from gymnasium.spaces import Discrete
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from zoo_core.planner import Plan, Planner
+from zoo_core.world_model import State, WorldModel, batch_size
+from zoo_planners.actions import ActionBox, num_actions, shift
+from zoo_planners.config import CEMConfig
+from zoo_planners.returns import Choose, follow, imagine, prefer, rank_nan_last
+
+NAME = "cem"
+TRUNCATION = 2.0  # deviations at which the normal is cut off
+INITIAL_VARIANCE = 0.25  # of actions in [-1, 1]: (high - low)² / 16
+
+
+class CEM(Planner):
+    """Cross-entropy method (Rubinstein 1999; as in PETS, Chua et al. 2018, arXiv:1805.12114).
+
+    Box actions are drawn from a normal truncated at two deviations, whose variance never lets it reach past the bounds;
+    Discrete ones from a categorical distribution of each step. The mean (the mode) is the plan, and its rest is where
+    the search of the next step begins; the variance begins anew. A root whose distribution has narrowed down is left
+    as it is while others go on.
+
+    `Plan.value` is the mean return of the last elites.
+    """
+
+    config_class = CEMConfig
+
+    def plan(self, model: WorldModel, state: State, *, rng: torch.Generator, previous: Plan | None = None) -> Plan:
+        """Searches from B roots.
+
+        Raises:
+            UnsupportedSpaceError: actions are neither Discrete nor a Box with finite bounds.
+            NonFiniteError: every return from a root is NaN.
+        """
+        config, num_roots = self.config, batch_size(state)
+        search: Distribution = (Categorical if isinstance(model.action_space, Discrete) else Normal)(model, config)
+        parameters = search.begin(num_roots, None if previous is None else previous.memory)
+        value = torch.zeros(num_roots, device=rng.device)
+        done = torch.zeros(num_roots, dtype=torch.bool, device=rng.device)
+        with torch.no_grad():
+            for _ in range(config.iterations):
+                imagined = imagine(
+                    model,
+                    state,
+                    search.draw(parameters, rng),
+                    config.num_candidates,
+                    config.horizon,
+                    rng=rng,
+                    num_particles=config.num_particles,
+                    gamma=config.gamma,
+                    evaluate=self.evaluate,
+                )
+                returns, best = rank_nan_last(imagined.returns, model).topk(config.num_elites, dim=1)
+                elites = imagined.actions[torch.arange(num_roots, device=best.device)[:, None], best]
+                counted = (returns > -torch.inf).float()  # what ranks last is no elite, even if there are few others
+                weight = counted / counted.sum(1, keepdim=True)
+                moved = search.fit(elites, weight, parameters)
+                parameters = torch.where(_over(done, parameters), parameters, moved)
+                value = torch.where(done, value, torch.where(counted > 0, returns * weight, 0.0).sum(1))
+                done = done | (search.variance(parameters).flatten(1).amax(1) < config.min_variance)
+                if bool(done.all()):
+                    break
+            sequence = search.mode(parameters, state)
+        return Plan(sequence[:, 0], value, sequence=sequence, memory=search.memory(parameters))
+
+
+class Distribution(ABC):
+    """Over sequences of actions: `parameters` `[B, H, ...]` are moved towards the elites."""
+
+    def __init__(self, model: WorldModel, config: CEMConfig) -> None:
+        self.model, self.config = model, config
+
+    @abstractmethod
+    def begin(self, num_roots: int, memory: Tensor | None) -> Tensor:
+        """Returns the parameters that a search begins with."""
+
+    @abstractmethod
+    def draw(self, parameters: Tensor, rng: torch.Generator) -> Choose:
+        """Draws `config.num_candidates` sequences for every root."""
+
+    @abstractmethod
+    def fit(self, elites: Tensor, weight: Tensor, parameters: Tensor) -> Tensor:
+        """Returns parameters moved to elites `[B, K, H, ...]` that count by `weight` `[B, K]`."""
+
+    @abstractmethod
+    def variance(self, parameters: Tensor) -> Tensor:
+        """Returns the variances."""
+
+    @abstractmethod
+    def mode(self, parameters: Tensor, state: State) -> Tensor:
+        """Returns the most likely sequences `[B, H, ...]`, in the environment's units."""
+
+    @abstractmethod
+    def memory(self, parameters: Tensor) -> Tensor:
+        """Returns what the search of the next step begins from."""
+
+
+class Normal(Distribution):
+    """Truncated normal of Box actions: `parameters` `[B, H, 2, A]` are mean and variance, in units of [-1, 1]."""
+
+    def __init__(self, model: WorldModel, config: CEMConfig) -> None:
+        super().__init__(model, config)
+        self.box = ActionBox(model, NAME)
+
+    def begin(self, num_roots: int, memory: Tensor | None) -> Tensor:
+        """Begins around the rest of the plan before, then the middle of the box."""
+        middle = torch.zeros(num_roots, self.config.horizon, self.box.size, device=self.model.device)
+        mean = middle if memory is None else shift(memory, middle[:, :1])
+        return torch.stack([mean, torch.full_like(mean, INITIAL_VARIANCE)], dim=2)
+
+    def draw(self, parameters: Tensor, rng: torch.Generator) -> Choose:
+        """Draws within two deviations, of which neither bound is nearer than that."""
+        mean, variance = parameters[:, None].unbind(3)
+        nearest = 1.0 - mean.abs()  # to a bound
+        std = torch.minimum(variance, (nearest / 2.0).square()).sqrt()
+        noise = truncated_normal((len(mean), self.config.num_candidates, *mean.shape[2:]), rng)
+        return follow(self.box.to_env(torch.addcmul(mean, noise, std)), self.config.num_particles)
+
+    def fit(self, elites: Tensor, weight: Tensor, parameters: Tensor) -> Tensor:
+        """Moves to mean and variance of the elites."""
+        units, weight = self.box.to_units(elites), weight[:, :, None, None]
+        mean = (weight * units).sum(1)
+        variance = (weight * (units - mean[:, None]).square()).sum(1)
+        return torch.lerp(torch.stack([mean, variance], dim=2), parameters, self.config.alpha)
+
+    def variance(self, parameters: Tensor) -> Tensor:
+        """Returns the variances."""
+        return parameters[:, :, 1]
+
+    def mode(self, parameters: Tensor, state: State) -> Tensor:
+        """Returns the means."""
+        return self.box.to_env(parameters[:, :, 0])
+
+    def memory(self, parameters: Tensor) -> Tensor:
+        """Returns the means, in units of [-1, 1]."""
+        return parameters[:, :, 0]
+
+
+class Categorical(Distribution):
+    """Categorical distribution of each Discrete action: `parameters` `[B, H, A]` are its probabilities."""
+
+    def __init__(self, model: WorldModel, config: CEMConfig) -> None:
+        super().__init__(model, config)
+        self.num_actions = num_actions(model, NAME)
+
+    def begin(self, num_roots: int, memory: Tensor | None) -> Tensor:
+        """Begins half-way between the rest of the plan before and indifference."""
+        uniform = torch.full(
+            (num_roots, self.config.horizon, self.num_actions), 1.0 / self.num_actions, device=self.model.device
+        )
+        return uniform if memory is None else (shift(memory, uniform[:, :1]) + uniform) / 2.0
+
+    def draw(self, parameters: Tensor, rng: torch.Generator) -> Choose:
+        """Draws by the greatest perturbed logit (Gumbel), among what is legal when it comes to it."""
+        shape = (len(parameters), self.config.num_candidates, *parameters.shape[1:])
+        exponential = -torch.log1p(-torch.rand(shape, generator=rng, device=rng.device))  # rand is in [0, 1)
+        gumbel = -exponential.clamp_min(torch.finfo(torch.float32).tiny).log()
+        return prefer(parameters[:, None].log() + gumbel, self.model, self.config.num_particles)
+
+    def fit(self, elites: Tensor, weight: Tensor, parameters: Tensor) -> Tensor:
+        """Moves to the shares of the elites' actions."""
+        shares = (weight[:, :, None, None] * one_hot(elites, self.num_actions)).sum(1)
+        return torch.lerp(shares, parameters, self.config.alpha)
+
+    def variance(self, parameters: Tensor) -> Tensor:
+        """Returns p(1 - p)."""
+        return parameters * (1.0 - parameters)
+
+    def mode(self, parameters: Tensor, state: State) -> Tensor:
+        """Returns the most probable actions; the first is legal."""
+        legal = self.model.legal_actions(state)
+        sequence = parameters.argmax(-1)
+        if legal is not None:
+            sequence[:, 0] = parameters[:, 0].masked_fill(~legal, -1.0).argmax(-1)
+        return sequence
+
+    def memory(self, parameters: Tensor) -> Tensor:
+        """Returns the probabilities."""
+        return parameters
+
+
+def truncated_normal(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    """Draws from a standard normal cut off at ±2, by the inverse of its distribution function."""
+    edge = math.erf(TRUNCATION / math.sqrt(2.0))
+    uniform = torch.rand(shape, generator=rng, device=rng.device)
+    noise = torch.erfinv((2.0 * uniform - 1.0) * edge) * math.sqrt(2.0)
+    return noise.clamp(-TRUNCATION, TRUNCATION)
+
+
+def _over(done: Tensor, like: Tensor) -> Tensor:
+    """Returns `[B]` as `[B, 1, ...]`, to broadcast over `like`."""
+    return done.reshape(-1, *[1] * (like.ndim - 1))

@@ -1,0 +1,108 @@
+"""Forward search: every sequence of Discrete actions to a depth, level by level."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zoo_core.planner import Plan, Planner
+from zoo_core.world_model import State, WorldModel, batch_size, repeat
+from zoo_planners.actions import num_actions
+from zoo_planners.config import ForwardSearchConfig
+from zoo_planners.discrete import each_action, legal_actions
+from zoo_planners.evaluation import state_values
+from zoo_planners.returns import rank_nan_last
+
+NAME = "forward-search"
+
+
+class ForwardSearch(Planner):
+    """Exhaustive search to depth d: V(s) = max over a of the mean of r + γ · continues · sign · V(s').
+
+    The mean is over `num_samples` C outcomes of each state and action. In a deterministic model one is enough; with
+    more this is sparse sampling (Kearns, Mansour & Ng 2002, doi:10.1023/A:1017932429737, figure 1), which plans nearly
+    optimally in any model, at a cost that does not grow with the number of states. Each level is one call of the model,
+    with B · (A · C)^level rows; where the search ends, `evaluate` says what a state is worth.
+
+    `Plan.value` is that of the best action, for the player to move; `sequence` the best path, if there is one
+    (`num_samples=1`), from where it ended without meaning.
+
+    Differs from the paper: as many samples are drawn at every level. The paper also allows fewer of them further down.
+    """
+
+    config_class = ForwardSearchConfig
+
+    def plan(self, model: WorldModel, state: State, *, rng: torch.Generator, previous: Plan | None = None) -> Plan:
+        """Searches from B roots; `previous` is not used.
+
+        Raises:
+            UnsupportedSpaceError: the model's actions are not Discrete.
+            ValueError: there are more than `max_rows` states to look at, or `evaluate` returns values of another shape.
+            NonFiniteError: every return from a root is NaN.
+        """
+        actions = num_actions(model, NAME)
+        self._check_rows(batch_size(state), actions)
+        with torch.no_grad():
+            returns = self._back_up(*self._look_ahead(model, state, actions, rng))
+        value, action = rank_nan_last(returns[0], model).max(1)
+        return Plan(action, value, sequence=_best_path(returns) if self.config.num_samples == 1 else None)
+
+    def _check_rows(self, num_roots: int, actions: int) -> None:
+        config = self.config
+        if num_roots * (actions * config.num_samples) ** config.depth > config.max_rows:
+            raise ValueError(
+                f"{NAME} to depth={config.depth} would look at {num_roots} roots · ({actions} actions · "
+                f"{config.num_samples} num_samples)^{config.depth} states, more than max_rows={config.max_rows:,}: "
+                "lower depth or num_samples, search fewer roots at a time, or raise max_rows"
+            )
+
+    def _look_ahead(
+        self, model: WorldModel, state: State, actions: int, rng: torch.Generator
+    ) -> tuple[list[Level], Tensor]:
+        """Takes every action in every state, level by level; returns the levels, and what the last states are worth."""
+        levels = []
+        for _ in range(self.config.depth):
+            legal = legal_actions(model, state, actions)
+            tried = each_action(legal).flatten().repeat_interleave(self.config.num_samples)
+            step = model.step(repeat(state, actions * self.config.num_samples), tried, rng=rng)
+            levels.append(Level(legal, step.reward, self.config.gamma * step.continues * step.sign))
+            state = step.state
+        return levels, state_values(self.evaluate, state, rng)
+
+    def _back_up(self, levels: list[Level], value: Tensor) -> list[Tensor]:
+        """Returns what each action is worth in the states of each level, `[B * (A * C)^level, A]`; NaN if illegal."""
+        returns: list[Tensor] = []
+        for legal, reward, carry in reversed(levels):
+            after = torch.where(carry == 0.0, 0.0, carry * value)  # nothing comes after an end, not even NaN
+            q = (reward + after).reshape(*legal.shape, self.config.num_samples).mean(-1)
+            q = torch.where(legal & q.isfinite(), q, torch.nan)
+            value = torch.where(q.isnan(), -torch.inf, q).amax(1)
+            value = torch.where(value == -torch.inf, torch.nan, value)
+            returns.insert(0, q)
+        return returns
+
+
+class Level(NamedTuple):
+    """What followed the actions in M states: rows of a state are neighbours, and among them those of an action.
+
+    Attributes:
+        legal: `[M, A]` bool.
+        reward: `[M * A * C]`, for the player who moved.
+        carry: `[M * A * C]` what counts of what follows: γ · continues · sign.
+    """
+
+    legal: Tensor
+    reward: Tensor
+    carry: Tensor
+
+
+def _best_path(returns: list[Tensor]) -> Tensor:
+    """Returns the best actions `[B, d]`, where each state and action lead to one state."""
+    node = torch.arange(len(returns[0]), device=returns[0].device)
+    path = []
+    for q in returns:
+        path.append(q[node].nan_to_num(-torch.inf).argmax(1))
+        node = node * q.shape[1] + path[-1]
+    return torch.stack(path, dim=1)

@@ -1,0 +1,102 @@
+"""Planning by gradient: sequences of actions climb their return through a differentiable model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zoo_core.errors import ZooError
+from zoo_core.planner import Plan, Planner
+from zoo_core.world_model import State, WorldModel, batch_size
+from zoo_planners.actions import ActionBox, shift
+from zoo_planners.config import GradientConfig
+from zoo_planners.elites import select_elites
+from zoo_planners.returns import follow, imagine
+
+NAME = "gradient"
+
+
+class Gradient(Planner):
+    """Projected gradient ascent on sequences of actions (Henaff et al. 2017, arXiv:1705.07177, for continuous actions).
+
+    N sequences a root begin at the rest of the plan before, all but one with noise, and climb by Adam (Kingma & Ba
+    2015, arXiv:1412.6980), clipped to the bounds. The best of all that were imagined on the way is the plan, so a step
+    too far costs nothing; `Plan.value` is its return. A gradient with a NaN counts as 0, for its own sequence alone.
+
+    Differs from the paper: several sequences a root and Adam, against local optima and steps of unequal size.
+    """
+
+    config_class = GradientConfig
+
+    def plan(self, model: WorldModel, state: State, *, rng: torch.Generator, previous: Plan | None = None) -> Plan:
+        """Searches from B roots; touches no gradient of the model's parameters.
+
+        Raises:
+            UnsupportedSpaceError: actions are no Box with finite bounds.
+            ZooError: the model has no gradients.
+            NonFiniteError: every return from a root is NaN.
+        """
+        config, box = self.config, ActionBox(model, NAME)
+        sequences = self._begin(None if previous is None else previous.memory, batch_size(state), box, rng)
+        optimizer = torch.optim.Adam([sequences], lr=config.learning_rate, maximize=True)
+        best = sequences.detach()[:, 0].clone()
+        value = torch.full((len(best),), -torch.inf, device=rng.device)
+        for iteration in range(config.iterations + 1):
+            climbs = iteration < config.iterations
+            with torch.set_grad_enabled(climbs):
+                returns = self._imagine(model, state, sequences, box, rng)
+            found = torch.cat([best[:, None], sequences.detach()], dim=1)
+            elites = select_elites(found, torch.cat([value[:, None], returns.detach()], dim=1), 1, model)
+            best, value = elites.sequences[:, 0], elites.returns[:, 0]
+            if climbs:
+                sequences.grad = _gradient(returns, sequences, model)
+                optimizer.step()
+                with torch.no_grad():
+                    sequences.clamp_(-1.0, 1.0)
+        sequence = box.to_env(best)
+        return Plan(sequence[:, 0], value, sequence=sequence, memory=best)
+
+    def _begin(self, memory: Tensor | None, num_roots: int, box: ActionBox, rng: torch.Generator) -> Tensor:
+        """Returns the first sequences `[B, N, H, A]`, as a leaf of the graph."""
+        config = self.config
+        middle = torch.zeros(num_roots, config.horizon, box.size, device=rng.device)
+        start = middle if memory is None else shift(memory, middle[:, :1])
+        shape = (num_roots, config.num_candidates, *start.shape[1:])
+        noise = config.init_std * torch.randn(shape, generator=rng, device=rng.device)
+        noise[:, 0] = 0.0
+        return (start[:, None] + noise).clamp(-1.0, 1.0).requires_grad_()
+
+    def _imagine(
+        self, model: WorldModel, state: State, sequences: Tensor, box: ActionBox, rng: torch.Generator
+    ) -> Tensor:
+        """Returns the returns `[B, N]`."""
+        config = self.config
+        return imagine(
+            model,
+            state,
+            follow(box.to_env(sequences), config.num_particles),
+            config.num_candidates,
+            config.horizon,
+            rng=rng,
+            num_particles=config.num_particles,
+            gamma=config.gamma,
+            evaluate=self.evaluate,
+        ).returns
+
+
+def _gradient(returns: Tensor, sequences: Tensor, model: WorldModel) -> Tensor:
+    """Returns the gradient of each return by its own sequence, 0 for a sequence in whose gradient there is a NaN.
+
+    Raises:
+        ZooError: none of the returns follows from the sequences in a way that has a gradient.
+    """
+    gradient = None
+    if returns.requires_grad:
+        (gradient,) = torch.autograd.grad(returns.sum(), sequences, allow_unused=True)
+    if gradient is None:
+        raise ZooError(
+            f"{NAME} needs a model whose rewards or states have a gradient by the action, and {type(model).__name__} "
+            "has none; plan in it by cem, icem or mppi, or leave out the no_grad() and detach() in its step"
+        )
+    broken = ~gradient.isfinite().flatten(2).all(2)
+    return gradient.masked_fill(broken[:, :, None, None], 0.0)

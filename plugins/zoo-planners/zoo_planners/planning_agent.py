@@ -1,0 +1,88 @@
+"""What agents share that act by searching the model they learn: `mpc` here, PETS in a plugin of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from zoo_core.errors import ConfigError, UnsupportedSpaceError
+from zoo_core.model_based_agent import ModelBasedAgent
+from zoo_core.planner import Planner
+from zoo_core.plugins import check_spaces, make_planner, model_spec, planner_spec, specs
+from zoo_core.seeding import stream_seed
+from zoo_planners.policy import PlanningPolicy
+
+
+class PlanningAgent(ModelBasedAgent):
+    """Acts by a planner in its world model; a subclass says in `iterate` when it collects and when it fits.
+
+    The config names both: a `PlanningConfig`.
+    """
+
+    planner: Planner
+
+    def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
+        super().__init__(env, config, **kwargs)
+        self._check_planner()
+        self._check_normalization()
+        self.planner = make_planner(self.config.planner, self.config.planner_config)
+        self._acting, self._collecting = (self._policy(name) for name in ("acting", "collecting"))
+
+    @property
+    def whole_plans(self) -> bool:
+        """Whether it takes plans to their end before it makes the next."""
+        return False
+
+    def collect_by_planning(self, steps: int, *, episodes: int | None = None) -> dict[str, float]:
+        """Acts by planning for `steps` decisions, or until so many episodes ended, and stores what happens."""
+        return self.collect(self._collecting, steps, episodes=episodes)
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Chooses actions by planning; belief and plan travel in `state`."""
+        return self._acting.predict(observation, state, episode_start, deterministic)
+
+    def set_env(self, env: Any, force_reset: bool = True) -> None:
+        """Replaces the environment; what was learned and stored is kept if the number of environments is the same."""
+        super().set_env(env)
+        self._check_normalization()
+
+    def to_checkpoint(self) -> Any:
+        """Returns where the two random streams stand."""
+        return [policy.to_checkpoint() for policy in (self._acting, self._collecting)]
+
+    def load_checkpoint(self, state: Any) -> None:
+        """Sets the two random streams to where they stood."""
+        for policy, stored in zip((self._acting, self._collecting), state, strict=True):
+            policy.load_checkpoint(stored)
+
+    def _policy(self, name: str) -> PlanningPolicy:
+        return PlanningPolicy(self.model, self.planner, seed=stream_seed(self.seed, name), whole_plans=self.whole_plans)
+
+    def _check_planner(self) -> None:
+        """Checks before the first step that the planner serves the actions, and the model."""
+        planner, model = planner_spec(self.config.planner), model_spec(self.config.model)
+        check_spaces(planner, self.observation_space, self.action_space)
+        space = self.action_space
+        if isinstance(space, spaces.Box) and not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
+            raise UnsupportedSpaceError(
+                f"planners search between the bounds of actions, which must be finite, got {space}; "
+                "gymnasium.wrappers.RescaleAction gives an environment others"
+            )
+        if not planner.fits(model):
+            fitting = [spec.id for spec in specs("model") if planner.fits(spec)]
+            need = "needs a differentiable model" if planner.needs_gradients else "does not search such a model"
+            raise ConfigError(
+                f"planner {planner.id!r} {need}, got model {model.id!r}; it fits {', '.join(fitting) or 'none'}"
+            )
+
+    def _check_normalization(self) -> None:
+        normalize = self.get_vec_normalize_env()
+        if normalize is not None and normalize.norm_obs:
+            raise ValueError(
+                f"{type(self).__name__} plans in raw observations, which its world model is fitted to: wrap the "
+                "environment in VecNormalize(..., norm_obs=False)"
+            )

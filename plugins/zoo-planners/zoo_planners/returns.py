@@ -1,0 +1,115 @@
+"""What candidate actions would return in a world model: B roots, N candidates and P particles in one call a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zoo_core.errors import NonFiniteError
+from zoo_core.planner import Evaluate
+from zoo_core.world_model import State, WorldModel, batch_size, repeat
+
+# choose(t, state) -> actions [B * N * P, ...] of step t; rows of one root are neighbours, as are those of one candidate
+Choose = Callable[[int, State], Tensor]
+
+
+class Imagined(NamedTuple):
+    """What N candidates came to, from B roots.
+
+    Attributes:
+        returns: `[B, N]`, the mean over particles; NaN where the model predicted NaN.
+        actions: `[B, N, H, ...]` that were taken (by the first particle).
+    """
+
+    returns: Tensor
+    actions: Tensor
+
+
+def imagine(
+    model: WorldModel,
+    state: State,
+    choose: Choose,
+    num_candidates: int,
+    horizon: int,
+    *,
+    rng: torch.Generator,
+    num_particles: int = 1,
+    gamma: float = 1.0,
+    evaluate: Evaluate | None = None,
+) -> Imagined:
+    """Follows N candidates from each of B roots through the model.
+
+    Gradients flow where they are not switched off.
+
+    Args:
+        model: to imagine in.
+        state: beliefs of B roots.
+        choose: the action of every row at a step, `(t, state) -> [B * N * P, ...]`.
+        num_candidates: N.
+        horizon: steps H.
+        rng: source of randomness, on the model's device.
+        num_particles: P, over which each candidate's return is averaged.
+        gamma: discount.
+        evaluate: its value of the last state is added; None adds nothing.
+    """
+    num_roots = batch_size(state)
+    rows = repeat(state, num_candidates)
+    if num_particles > 1:
+        rows = model.particles(rows, num_particles, rng=rng)
+    shape = (num_roots, num_candidates, num_particles)
+    weight = torch.ones(shape, device=rng.device).flatten()  # γ^t times the probability of having got so far
+    total = torch.zeros_like(weight)
+    taken = []
+    for t in range(horizon):
+        action = choose(t, rows)
+        step = model.step(rows, action, rng=rng)
+        total = total + weight * step.reward
+        weight = weight * (gamma * step.continues)
+        rows = step.state
+        taken.append(action.reshape(*shape, *action.shape[1:])[:, :, 0])
+    if evaluate is not None:
+        total = total + weight * evaluate(rows, rng=rng).value
+    return Imagined(total.view(shape).mean(-1), torch.stack(taken, dim=2))
+
+
+def follow(sequences: Tensor, num_particles: int = 1) -> Choose:
+    """Returns what takes the actions of `[B, N, H, ...]` one after the other, in the environment's units."""
+    by_step = sequences.flatten(0, 1).transpose(0, 1)  # [H, B * N, ...]
+
+    def choose(t: int, state: State) -> Tensor:
+        return by_step[t].repeat_interleave(num_particles, 0) if num_particles > 1 else by_step[t]
+
+    return choose
+
+
+def prefer(scores: Tensor, model: WorldModel, num_particles: int = 1) -> Choose:
+    """Returns what takes, of Discrete actions, the one of the greatest score `[B, N, H, A]` that is legal."""
+    by_step = scores.flatten(0, 1).transpose(0, 1)
+
+    def choose(t: int, state: State) -> Tensor:
+        score = by_step[t].repeat_interleave(num_particles, 0) if num_particles > 1 else by_step[t]
+        legal = model.legal_actions(state)
+        if legal is not None:
+            score = score.masked_fill(~legal & legal.any(-1, keepdim=True), -torch.inf)  # a game that is over has none
+        return score.argmax(-1)
+
+    return choose
+
+
+def rank_nan_last(returns: Tensor, model: WorldModel) -> Tensor:
+    """Returns `[B, N]` returns with −∞ for NaN.
+
+    Raises:
+        NonFiniteError: a root has no return that is a number.
+    """
+    returns = torch.where(returns.isnan(), -torch.inf, returns)
+    hopeless = (returns == -torch.inf).all(1)
+    if bool(hopeless.any()):
+        raise NonFiniteError(
+            f"{type(model).__name__} predicted no return that is a number from root {int(hopeless.int().argmax())}: "
+            "look at its rewards, and at the values of `evaluate`"
+        )
+    return returns
