@@ -237,7 +237,7 @@ def test_a_careful_agent_is_accepted(agent_class):
         (LearnsNothing, "seen: nothing was learned in 64 steps; to mend it: check a smaller config"),
         (LearnsUnseeded, "the same seed gives the same agent; seen: to_file/total differs"),
         (IgnoresItsSeed, "two seeds give two agents"),
-        (LooksAtOtherRows, "predict acts on each row of a batch as on the row alone"),
+        (LooksAtOtherRows, "predict acts on each row of a batch, whatever the other rows are"),
         (ExpectsOneRow, "of any number of rows; seen: RuntimeError: shapes do not match"),
         (ExpectsOneEnvironment, "in several environments at once; seen: RuntimeError: shapes do not match, with 4"),
         (Forgets, "a loaded agent is the saved one, byte for byte; seen: to_file/total differs"),

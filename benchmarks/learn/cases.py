@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from benchmarks.learn import dreams, dyna, figures, search, sweeping
+from benchmarks.learn import contest, dreams, dyna, figures, planning, recipes, search, sweeping
+from benchmarks.learn.contest import Contest
 from benchmarks.learn.report import Measured, report
+from benchmarks.machine import ROOT
+
+RUNS = ROOT / "runs" / "learn"  # where long runs keep their checkpoints, and go on from them
 
 DYNA: dict[str, Callable[..., Measured]] = {
     dyna.MAZE: dyna.measure_maze,
@@ -39,10 +43,31 @@ def run_search(*, seeds: Sequence[int] | None = None, jobs: int = 2, keep_contro
     return report(search.CASE, search.measure(search.SEEDS if seeds is None else seeds, jobs), write=seeds is None)
 
 
+def run_contest(
+    held: Contest,
+    kind: str,
+    *,
+    seeds: Sequence[int] | None = None,
+    jobs: int = 2,
+    keep_controls: bool = False,
+) -> bool:
+    """Holds a contest, as `run_dyna` runs a case of Dyna; `kind` is the folder of its result."""
+    measure = recipes.measure if held is recipes.RECIPES else partial(contest.measure, held, directory=RUNS)
+    passed = report(held.case, measure(contest.SEEDS if seeds is None else seeds, jobs), write=seeds is None, kind=kind)
+    if seeds is None:
+        figures.draw(held.case)
+    return passed
+
+
 CASES: dict[str, Callable[..., bool]] = {
     **{task.case: partial(dreams.run_case, task) for task in dreams.TASKS},
     **{case: partial(run_dyna, case) for case in DYNA},
     search.CASE: run_search,
+    **{each.case: partial(run_contest, each, "learn") for each in (*planning.CONTESTS, recipes.RECIPES)},
+}
+LONG: dict[str, Callable[..., bool]] = {  # hours, or a GPU: run by name alone
+    **{each.case: partial(run_contest, each, "long") for each in planning.LONG},
+    **{each.case: partial(run_contest, each, "headline") for each in planning.HEADLINE},
 }
 GROUPS = {
     "dream-generality": tuple(task.case for task in dreams.GENERALITY),
@@ -51,12 +76,13 @@ GROUPS = {
 
 
 def expand(names: Iterable[str]) -> list[str]:
-    """Returns the cases behind names of cases and of groups, all cases if there is no name.
+    """Returns the cases behind names of cases and of groups; all but the long ones if there is no name.
 
     Raises:
         ValueError: there is no such case or group.
     """
     names = list(names) or list(CASES)
-    if unknown := set(names) - {*CASES, *GROUPS}:
-        raise ValueError(f"unknown case {', '.join(sorted(unknown))}; there are {', '.join([*CASES, *GROUPS])}")
+    if unknown := set(names) - {*CASES, *LONG, *GROUPS}:
+        known = ", ".join([*CASES, *LONG, *GROUPS])
+        raise ValueError(f"unknown case {', '.join(sorted(unknown))}; there are {known}")
     return list(dict.fromkeys(case for name in names for case in GROUPS.get(name, (name,))))

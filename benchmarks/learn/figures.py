@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.learn import dyna, sweeping
+from benchmarks.learn import dyna, planning, recipes, sweeping
 from benchmarks.learn.report import QUANTILES
 from benchmarks.machine import ROOT
 from benchmarks.results import DIRECTORY, Result, read_results
@@ -18,7 +18,7 @@ from benchmarks.results import DIRECTORY, Result, read_results
 DOCS = ROOT / "docs"
 SIZE, DPI = (6.4, 4.0), 110  # inches, dots an inch
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"  # told apart by everybody (Okabe & Ito 2008)
-BLACK = "#222222"
+PURPLE, BLACK = "#cc79a7", "#222222"
 POINTS: dict[str, Any] = {"textcoords": "offset points"}
 MAZES = {
     dyna.BLOCKING.case: ("blocking", "the gap moves\nto the far end"),
@@ -37,7 +37,9 @@ STYLE = {
 
 def draw(case: str, *, results: Path = DIRECTORY, out: Path = DOCS) -> Path:
     """Draws the figure of a case from its result; returns the picture's path."""
-    result = read_results("learn", results)[case]
+    result = next(
+        found[case] for kind in ("learn", "long", "headline") if case in (found := read_results(kind, results))
+    )
     path = out / f"{case}.png"
     with rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
@@ -104,11 +106,30 @@ def draw_sweeping(axes: Axes, result: Result) -> None:
     _finish(axes, result, title)
 
 
+def draw_contest(axes: Axes, result: Result) -> None:
+    """Returns over real steps: of the episodes of learning, or of evaluations on the way."""
+    curves = result.extra["curves"]
+    for (name, points), color in zip(curves.items(), (BLUE, ORANGE, GREEN, GREY, PURPLE), strict=False):
+        _line(axes, points, color, name)
+    condition = next((each for each in (result.bar.conditions if result.bar else ()) if each.metric == "score"), None)
+    if condition is not None:
+        axes.axhline(condition.value, color=BLACK, linewidth=0.9, linestyle="--")
+        axes.annotate(f"bar: {condition.value:g}", (0, condition.value), (4, 3), **POINTS, color=BLACK, fontsize=9)
+    for control in (each for each in result.controls if each.name.startswith("exact")):
+        axes.axhline(control.score, color=GREY, linewidth=0.9, linestyle=":")
+        at = max(points["at"][-1] for points in curves.values())
+        axes.annotate(control.name, (at, control.score), (0, 3), **POINTS, ha="right", color=GREY, fontsize=9)
+    axes.set(xlabel="real steps", ylabel="return", xlim=(0, None))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    _finish(axes, result, result.extra["task"], "best")
+
+
 FIGURES: Mapping[str, Callable[[Axes, Result], None]] = {
     dyna.MAZE: draw_planning,
     dyna.BLOCKING.case: draw_changing,
     dyna.SHORTCUT.case: draw_changing,
     sweeping.CASE: draw_sweeping,
+    **{each.case: draw_contest for each in (*planning.CONTESTS, *planning.LONG, *planning.HEADLINE, recipes.RECIPES)},
 }
 
 

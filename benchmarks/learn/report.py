@@ -57,7 +57,7 @@ def curve(values: Any, *, first: int = 1, every: int = 1) -> dict[str, Any]:
     return {"at": (kept + first).tolist(), **{name: [_digits(v) for v in line] for name, line in lines.items()}}
 
 
-def report(case: str, measured: Measured, *, write: bool, directory: Path = DIRECTORY) -> bool:
+def report(case: str, measured: Measured, *, write: bool, kind: str = "learn", directory: Path = DIRECTORY) -> bool:
     """Prints what a case measured, and writes it if asked to; returns whether its bar was met."""
     print(f"{case}: {measured.extra['task']}")
     for name, runs in (("", measured.runs), *((control.name, control.runs) for control in measured.controls)):
@@ -67,7 +67,7 @@ def report(case: str, measured: Measured, *, write: bool, directory: Path = DIRE
             print(f"  {span:28} {name}, {len(runs)} runs".replace(" ,", f" {case},"))
     if write:
         command = f"make learn CASE={case}"
-        write_result("learn", case, command=command, **measured._asdict(), threads=1, directory=directory)
+        write_result(kind, case, command=command, **measured._asdict(), threads=1, directory=directory)
     return measured.bar is None or measured.bar.met_by(measured.runs)
 
 

@@ -8,12 +8,15 @@ from typing import NamedTuple
 from benchmarks.results import Bar, Control, Run
 
 CASES = {  # name: module with `measure() -> Measured`
+    "cem-batch": "benchmarks.speed.cem_batch",
     "checkpoint": "benchmarks.speed.checkpoint",
     "dream-overhead": "benchmarks.speed.dream_overhead",
     "dream-rate": "benchmarks.speed.dream_rate",
     "dyna-updates": "benchmarks.speed.dyna_updates",
     "ensemble-batch": "benchmarks.speed.ensemble_batch",
     "load": "benchmarks.speed.load",
+    "mbpo-rollout": "benchmarks.speed.mbpo_rollout",
+    "pets-plan": "benchmarks.speed.pets_plan",
     "replay": "benchmarks.speed.replay",
     "sb3-overhead": "benchmarks.speed.sb3_overhead",
     "startup": "benchmarks.speed.startup",

@@ -58,7 +58,7 @@ def _forward_batched(network: BatchedNetwork, rows: Tensor, member: Tensor, num_
 
     def forward() -> Tensor:
         with torch.no_grad():
-            return seating.gather(network(seating.spread(rows)))
+            return seating.through(network, rows)
 
     return forward
 

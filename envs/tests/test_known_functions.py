@@ -27,15 +27,17 @@ def sometimes_pumping_policy(env: gym.Env, obs: np.ndarray) -> object:
 
 
 class Steps:
-    """Steps `[NUM_STEPS]` of an environment."""
+    """Steps `[num_steps]` of an environment."""
 
-    def __init__(self, env_id: str, policy: Policy = random_policy, **kwargs: object) -> None:
+    def __init__(
+        self, env_id: str, policy: Policy = random_policy, num_steps: int = NUM_STEPS, **kwargs: object
+    ) -> None:
         env = gym.make(env_id, **kwargs)
         self.env = env.unwrapped
         env.action_space.seed(0)
         obs, _ = env.reset(seed=0)
         columns: list[tuple[object, ...]] = []
-        while len(columns) < NUM_STEPS:
+        while len(columns) < num_steps:
             action = policy(env, obs)
             next_obs, reward, terminated, truncated, _ = env.step(action)
             columns.append((obs.copy(), action, next_obs.copy(), reward, terminated))
@@ -103,6 +105,40 @@ def test_inverted_pendulum_terminates_where_a_value_is_not_finite() -> None:
     np.testing.assert_array_equal(zoo_envs.inverted_pendulum_termination(None, None, obs), [True, True, False])
 
 
+WALKERS = {  # by id: its termination, and how far its height and angle are from terminal ones
+    "Hopper-v5": (zoo_envs.hopper_termination, 0.6),
+    "Walker2d-v5": (zoo_envs.walker2d_termination, 1.2),
+    "Ant-v5": (zoo_envs.ant_termination, 0.6),
+    "Humanoid-v5": (zoo_envs.humanoid_termination, 0.6),
+}
+
+
+@pytest.mark.parametrize("env_id", WALKERS)
+def test_the_termination_of_walkers(env_id: str) -> None:
+    """On visited states, and on 10,000 that are moved up, down, and around from there, of which many are terminal."""
+    termination, distance = WALKERS[env_id]
+    steps = Steps(env_id, num_steps=1_000)
+    np.testing.assert_array_equal(termination(*steps.arguments), steps.terminated)
+    rng, data = np.random.default_rng(0), steps.env.data
+    position, obs, expected = data.qpos.copy(), [], []
+    for _ in range(10_000):
+        data.qpos[:] = position
+        data.qpos[1:3] += rng.normal(scale=distance, size=2)
+        obs.append(steps.env._get_obs())
+        expected.append(not steps.env.is_healthy)
+    assert 1_000 < sum(expected) < 9_900
+    np.testing.assert_array_equal(termination(None, None, np.array(obs)), expected)
+
+
+def test_hoppers_and_ants_terminate_where_a_value_is_not_finite_or_far_away() -> None:
+    hopper, ant = np.zeros((5, 11)), np.full((3, 27), 0.5)
+    hopper[:, 0] = 1.0
+    hopper[1, 0], hopper[2, 7], hopper[3, 3], hopper[4, 1] = np.inf, np.nan, 100.0, -0.2
+    ant[1, 20], ant[2, 0] = np.inf, 1.01
+    np.testing.assert_array_equal(zoo_envs.hopper_termination(None, None, hopper), [False, True, True, True, True])
+    np.testing.assert_array_equal(zoo_envs.ant_termination(None, None, ant), [False, True, True])
+
+
 def test_mountain_car_termination(mountain_car: Steps) -> None:
     assert mountain_car.terminated.sum() > 5
     np.testing.assert_array_equal(
@@ -128,6 +164,10 @@ def test_mountain_car_random_steps() -> None:
         (zoo_envs.pendulum_reward, 3),
         (zoo_envs.cartpole_termination, 4),
         (zoo_envs.inverted_pendulum_termination, 4),
+        (zoo_envs.hopper_termination, 11),
+        (zoo_envs.walker2d_termination, 17),
+        (zoo_envs.ant_termination, 27),
+        (zoo_envs.humanoid_termination, 22),
         (zoo_envs.mountain_car_continuous_reward, 2),
         (zoo_envs.mountain_car_continuous_termination, 2),
         (zoo_envs.LinearSystemEnv().reward, 2),

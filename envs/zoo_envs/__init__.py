@@ -6,13 +6,17 @@ from zoo_envs.cart_pole_parameters import CartPoleParameters
 from zoo_envs.cart_pole_physics import cart_pole_energy, simulate_cart_pole
 from zoo_envs.cart_pole_swing_up import CartPoleSwingUpEnv
 from zoo_envs.known_functions import (
+    ant_termination,
     cart_pole_swing_up_reward,
     cartpole_termination,
+    hopper_termination,
+    humanoid_termination,
     inverted_pendulum_termination,
     linear_quadratic_reward,
     mountain_car_continuous_reward,
     mountain_car_continuous_termination,
     pendulum_reward,
+    walker2d_termination,
 )
 from zoo_envs.linear_system import LinearSystemEnv
 from zoo_envs.lqr import solve_finite_horizon_lqr, solve_lqr
@@ -30,9 +34,12 @@ __all__ = [
     "MaskedPendulumEnv",
     "Maze",
     "MazeEnv",
+    "ant_termination",
     "cart_pole_energy",
     "cart_pole_swing_up_reward",
     "cartpole_termination",
+    "hopper_termination",
+    "humanoid_termination",
     "inverted_pendulum_termination",
     "linear_quadratic_reward",
     "mountain_car_continuous_reward",
@@ -44,6 +51,7 @@ __all__ = [
     "simulate_cart_pole",
     "solve_finite_horizon_lqr",
     "solve_lqr",
+    "walker2d_termination",
 ]
 
 gym.register(

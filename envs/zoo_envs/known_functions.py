@@ -12,13 +12,17 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "ant_termination",
     "cart_pole_swing_up_reward",
     "cartpole_termination",
+    "hopper_termination",
+    "humanoid_termination",
     "inverted_pendulum_termination",
     "linear_quadratic_reward",
     "mountain_car_continuous_reward",
     "mountain_car_continuous_termination",
     "pendulum_reward",
+    "walker2d_termination",
 ]
 
 Array = Any  # a NumPy array or a torch tensor; results are of the kind and device of `obs`
@@ -28,6 +32,13 @@ CARTPOLE_MAX_X = 2.4  # m
 CARTPOLE_MAX_ANGLE = 12 * 2 * math.pi / 360  # rad
 INVERTED_PENDULUM_MAX_ANGLE = 0.2  # rad
 MOUNTAIN_CAR_GOAL = 0.45
+HOPPER_MIN_HEIGHT = 0.7  # m
+HOPPER_MAX_ANGLE = 0.2  # rad
+HOPPER_MAX_STATE = 100.0  # of every other coordinate and velocity
+WALKER2D_HEIGHTS = 0.8, 2.0  # m
+WALKER2D_MAX_ANGLE = 1.0  # rad
+ANT_HEIGHTS = 0.2, 1.0  # m
+HUMANOID_HEIGHTS = 1.0, 2.0  # m
 
 
 def cart_pole_swing_up_reward(
@@ -120,6 +131,73 @@ def inverted_pendulum_termination(obs: Array, action: Array, next_obs: Array) ->
     """
     finite = _library(next_obs).isfinite(next_obs).all(-1)
     return ~finite | (abs(next_obs[..., 1]) > INVERTED_PENDULUM_MAX_ANGLE)
+
+
+def hopper_termination(obs: Array, action: Array, next_obs: Array) -> Array:
+    """Says where Gymnasium's Hopper-v5 terminates: z ≤ 0.7 m, |angle| ≥ 0.2 rad, or a value of 100 or more.
+
+    Observations show velocities clipped to ±10, so one beyond ±100, which the environment terminates for too, is not
+    seen here.
+
+    Args:
+        obs: Not used.
+        action: Not used.
+        next_obs: `[B, 11]` z, angle of the torso, angles of the joints, velocities; x is not observed.
+
+    Returns:
+        `[B]` bool, True where the step ended in a terminal state.
+    """
+    height, angle = next_obs[..., 0], next_obs[..., 1]
+    standing = (height > HOPPER_MIN_HEIGHT) & (height < math.inf) & (abs(angle) < HOPPER_MAX_ANGLE)
+    return ~(standing & (abs(next_obs[..., 1:]) < HOPPER_MAX_STATE).all(-1))
+
+
+def walker2d_termination(obs: Array, action: Array, next_obs: Array) -> Array:
+    """Says where Gymnasium's Walker2d-v5 terminates: z outside (0.8, 2) m, or |angle| ≥ 1 rad.
+
+    Args:
+        obs: Not used.
+        action: Not used.
+        next_obs: `[B, 17]` z, angle of the torso, angles of the joints, velocities; x is not observed.
+
+    Returns:
+        `[B]` bool, True where the step ended in a terminal state.
+    """
+    low, high = WALKER2D_HEIGHTS
+    height, angle = next_obs[..., 0], next_obs[..., 1]
+    return ~((height > low) & (height < high) & (abs(angle) < WALKER2D_MAX_ANGLE))
+
+
+def ant_termination(obs: Array, action: Array, next_obs: Array) -> Array:
+    """Says where Gymnasium's Ant-v5 terminates: z outside [0.2, 1] m, or a value that is not finite.
+
+    Args:
+        obs: Not used.
+        action: Not used.
+        next_obs: `[B, F]` z first; x and y are not observed. With or without contact forces.
+
+    Returns:
+        `[B]` bool, True where the step ended in a terminal state.
+    """
+    low, high = ANT_HEIGHTS
+    height, finite = next_obs[..., 0], _library(next_obs).isfinite(next_obs).all(-1)
+    return ~(finite & (height >= low) & (height <= high))
+
+
+def humanoid_termination(obs: Array, action: Array, next_obs: Array) -> Array:
+    """Says where Gymnasium's Humanoid-v5 terminates: z outside (1, 2) m.
+
+    Args:
+        obs: Not used.
+        action: Not used.
+        next_obs: `[B, F]` z first; x and y are not observed.
+
+    Returns:
+        `[B]` bool, True where the step ended in a terminal state.
+    """
+    low, high = HUMANOID_HEIGHTS
+    height = next_obs[..., 0]
+    return ~((height > low) & (height < high))
 
 
 def mountain_car_continuous_termination(obs: Array, action: Array, next_obs: Array) -> Array:

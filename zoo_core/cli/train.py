@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from zoo_core.rundir import RunDirectory
     from zoo_core.trackers import Tracker
 
-DEFAULT_STEPS = 10_000
 _AGENT = "agent.zip"
 
 
@@ -37,7 +36,7 @@ def train(
     settings: options.Settings = None,
     steps: Annotated[
         int | None,
-        typer.Option("--steps", "--timesteps", min=1, help="Env steps to learn for: 10,000, or none after --data."),
+        typer.Option("--steps", "--timesteps", min=1, help="Env steps: default in `zoo info AGENT`; 0 after --data."),
     ] = None,
     data: Annotated[
         str | None, typer.Option("--data", metavar="minari:ID", help="Learn from a local Minari dataset first.")
@@ -67,6 +66,7 @@ def train(
     same result as one that was not. It needs no other options, and takes none that differ.
     """
     from zoo_core.model_card import write_card
+    from zoo_core.plugins import agent_spec
     from zoo_core.rundir import RunDirectory
 
     shown = Shown(bar=not (quiet or as_json), log=verbose and not as_json)
@@ -84,7 +84,7 @@ def train(
             "preset": preset,
             "config": parse_settings(settings or ()),
             "seed": seed,
-            "steps": steps or (0 if data else DEFAULT_STEPS),
+            "steps": steps or (0 if data else agent_spec(agent).train_steps),
             "data": data,
             "checkpoint_every": checkpoint_every,
             "eval_episodes": eval_episodes,

@@ -67,14 +67,18 @@ def make_model(
 
     Raises:
         UnknownNameError, PluginLoadError, ConfigError, UnsupportedSpaceError: As `make_agent`.
+        ValueError: A known reward or termination function returns something else than a number a row.
     """
     spec = model_spec(id)
     built = make_config(spec, config, preset)
     check_spaces(spec, observation_space, action_space)
     model: WorldModel = load_object(spec.entry_point)(observation_space, action_space, built, seed=seed)
-    from zoo_core.world_model import resolve_device  # torch is imported by now, and not before
+    from zoo_core.known_functions import try_known_functions  # torch is imported by now, and not before
+    from zoo_core.world_model import resolve_device
 
-    return model.to(resolve_device(device))
+    model.to(resolve_device(device))
+    try_known_functions(model)
+    return model
 
 
 def make_planner(id: str, config: Any = None, *, preset: str | None = None, **kwargs: Any) -> Planner:

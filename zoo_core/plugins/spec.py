@@ -102,12 +102,19 @@ class AgentSpec(ComponentSpec):
     Attributes:
         model_based: Whether it learns or uses a world model.
         players: 2 for board-game agents.
+        train_steps: Env steps that `zoo train` learns for, unless told.
     """
 
     kind: ClassVar[str] = "agent"
 
     model_based: bool = False
     players: int = 1
+    train_steps: int = 10_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.train_steps < 1:
+            raise ValueError(f"train_steps of {self.id!r} must be at least 1, got {self.train_steps}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import torch
 from torch.distributions import Normal
 
-from zoo_ensemble.losses import bound_log_var, gaussian_nll
+from zoo_ensemble.losses import bound_log_var, bounded_var, gaussian_nll
 
 
 def test_the_bounds_of_the_log_variance_are_soft():
@@ -11,6 +11,16 @@ def test_the_bounds_of_the_log_variance_are_soft():
     bounded = bound_log_var(log_var, torch.tensor(-10.0), torch.tensor(0.5))
     expected = torch.tensor([-9.999955, -4.997336, -0.474004, 0.488980])  # computed in float64
     torch.testing.assert_close(bounded, expected, atol=1e-6, rtol=0)
+
+
+def test_the_bounded_variance_is_that_of_the_bounded_logarithm():
+    log_var = torch.linspace(-200, 200, 401, requires_grad=True)
+    low, high = torch.tensor(-10.0), torch.tensor(0.5)
+    expected = torch.exp(bound_log_var(log_var.detach().double(), low, high)).float()
+    var = bounded_var(log_var, low, high)
+    torch.testing.assert_close(var, expected, atol=0, rtol=1e-5)
+    var.sqrt().sum().backward()
+    assert log_var.grad.isfinite().all()
 
 
 def test_the_likelihood_term_has_its_golden_number():

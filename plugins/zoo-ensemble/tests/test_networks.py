@@ -13,6 +13,7 @@ SEATINGS = {
     "all on one": torch.full((16,), 2),
     "one row": torch.tensor([4]),
     "one each": torch.arange(NUM_MEMBERS).flip(0),
+    "many on few": torch.tensor([3, 1, 1] * 100),
 }
 
 
@@ -38,7 +39,7 @@ def forward_alone(network, row, member):
 def test_each_row_goes_through_its_own_member(network, member):
     x = torch.randn(len(member), 3, generator=torch.Generator().manual_seed(1))
     seating = Seating(member, NUM_MEMBERS)
-    together = seating.gather(network(seating.spread(x)))
+    together = seating.through(network, x)
     alone = torch.stack([forward_alone(network, row, int(e)) for row, e in zip(x, member, strict=True)])
     torch.testing.assert_close(together, alone)
 
@@ -69,3 +70,11 @@ def test_initial_weights_are_truncated_normals_of_the_papers_width():
     # A normal cut at two deviations has 0.8796 of its deviation; 160,000 draws give that within 1 %.
     assert float(weight.std()) == pytest.approx(0.8796 * std, rel=0.01)
     assert not bias.any()
+
+
+def test_members_without_a_row_cost_nothing(network):
+    """What they would say is not even computed."""
+    member = SEATINGS["many on few"]
+    seating = Seating(member, NUM_MEMBERS)
+    assert seating.members.tolist() == [1, 3]
+    assert seating.spread(torch.zeros(len(member), 3)).shape == (2, 200, 3)

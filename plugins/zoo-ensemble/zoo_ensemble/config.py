@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from zoo_core.config import check_range
+from zoo_core.config import check_choice, check_range
 
 Function = Callable[..., Any]
 
 
+PROPAGATIONS = ("ts-infinity", "ts1")
 MAX_LAYERS = 64  # hidden layers; more of them learn nothing, and a file could ask for any number
 
 
@@ -59,6 +60,11 @@ class MLPConfig:
         return False
 
     @property
+    def redraws_members(self) -> bool:
+        """Whether every step of a dream draws anew which network carries a row."""
+        return False
+
+    @property
     def num_members(self) -> int:
         """Networks."""
         return 1
@@ -79,14 +85,21 @@ class EnsembleConfig(MLPConfig):
     num_elites: int = 5  # of these, the best on the hold-out set carry dreams (MBPO: 5 of 7; here all)
     bootstrap: bool = True  # each member draws its own sample of the data, with replacement
     bound_weight: float = 0.01  # pull on the learned bounds of the log-variance
+    propagation: str = "ts-infinity"  # a row keeps the member of its first step; "ts1": each step draws one anew
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range("num_members", self.num_members, 1)
         check_range("num_elites", self.num_elites, 1, self.num_members)
         check_range("bound_weight", self.bound_weight, 0.0)
+        check_choice("propagation", self.propagation, PROPAGATIONS)
 
     @property
     def probabilistic(self) -> bool:
         """Whether the networks predict variances."""
         return True
+
+    @property
+    def redraws_members(self) -> bool:
+        """Whether every step of a dream draws anew which member carries a row (Chua et al. 2018, section 5)."""
+        return self.propagation == "ts1"

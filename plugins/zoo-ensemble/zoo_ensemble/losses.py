@@ -21,6 +21,13 @@ def bound_log_var(log_var: Tensor, low: Tensor, high: Tensor) -> Tensor:
     return low + softplus(log_var - low)
 
 
+def bounded_var(log_var: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Returns `exp(bound_log_var(log_var, low, high))` in a quarter of the time, for dreams: the two softplus cancel
+    against the exponential, which leaves `e^low + e^high σ(log_var - high)`.
+    """
+    return torch.addcmul(torch.exp(low), torch.exp(high), torch.sigmoid(log_var - high))
+
+
 def gaussian_nll(mean: Tensor, log_var: Tensor, target: Tensor) -> Tensor:
     """Returns `(mean - target)² exp(-log_var) + log_var`, elementwise: twice the negative log-likelihood of a Gaussian
     without its constant (Chua et al. 2018, eq. 1, with a diagonal covariance).

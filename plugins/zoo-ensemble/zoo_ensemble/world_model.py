@@ -16,16 +16,17 @@ from gymnasium import Space, spaces
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
-from zoo_core.config import resolve_function
+from zoo_core.bounds import Bounds
 from zoo_core.errors import UnsupportedSpaceError
+from zoo_core.known_functions import known_function
 from zoo_core.seeding import construction_rng
 from zoo_core.spaces import check_space
 from zoo_core.world_model import ModelStep, State, WorldModel, repeat, select
 from zoo_ensemble.config import EnsembleConfig, MLPConfig
 from zoo_ensemble.fitting import Dataset, bootstrap_indices, fit_members, split
-from zoo_ensemble.losses import bound_log_var, gaussian_nll
+from zoo_ensemble.losses import bound_log_var, bounded_var, gaussian_nll
 from zoo_ensemble.networks import BatchedNetwork, Seating
-from zoo_ensemble.scaling import Bounds, Standardizer
+from zoo_ensemble.scaling import Standardizer
 
 if TYPE_CHECKING:
     from zoo_core.replay import Replay
@@ -38,7 +39,7 @@ class EnsembleState(NamedTuple):
 
     Attributes:
         obs: `[B, D]` float32.
-        member: `[B]` int64; -1 until the first step draws one.
+        member: `[B]` int64; -1 until the first step draws one, and always where every step draws anew (TS1).
         terminal: `[B]` bool.
     """
 
@@ -48,7 +49,12 @@ class EnsembleState(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What the dynamics networks say of change and reward, standardised: `mean` and `log_var`, `[..., D + 1]` each."""
+    """What the dynamics networks say of change and reward, standardised.
+
+    Attributes:
+        mean: `[..., D + 1]`.
+        log_var: the same shape, not yet bounded; of no width if the networks predict no variance.
+    """
 
     mean: Tensor
     log_var: Tensor
@@ -58,7 +64,8 @@ class Ensemble(WorldModel):
     """Probabilistic ensemble (Chua et al. 2018, arXiv:1805.12114), fitted as in MBPO (Janner et al. 2019,
     arXiv:1906.08253).
 
-    A row keeps the member that its first step draws (TS∞); `particles` spreads a root over all members.
+    A row keeps the member that its first step draws (TS∞), and `particles` spreads a root over all members; or every
+    step draws the members anew (TS1).
 
     Differs from the papers: targets are standardised too, so that losses and uncertainties compare between tasks;
     termination is learned with the rest, unless the function is given; predictions stay within reach of the data.
@@ -101,8 +108,8 @@ class Ensemble(WorldModel):
         self._set_action_range()
         self.register_buffer("elites", torch.arange(self.config.num_elites))
         self.register_buffer("terminates", torch.tensor(False))  # whether the data has a termination
-        self._reward_fn = resolve_function(self.config.reward_fn)
-        self._termination_fn = resolve_function(self.config.termination_fn)
+        self._reward_fn = known_function(self.config.reward_fn, "reward_fn")
+        self._termination_fn = known_function(self.config.termination_fn, "termination_fn")
         self._seating: tuple[Tensor, Seating] | None = None
 
     # -- learning ------------------------------------------------------------------------------------------------------
@@ -170,7 +177,7 @@ class Ensemble(WorldModel):
         """
         mean, log_var = self._predict(self.network(data.inputs))
         if self.config.probabilistic:
-            error = gaussian_nll(mean, log_var, data.targets)
+            error = gaussian_nll(mean, bound_log_var(log_var, self.min_log_var, self.max_log_var), data.targets)
         else:
             error = (mean - data.targets).square()
         return error.sum(-1).mean(-1) + self._termination_loss(data)
@@ -229,19 +236,19 @@ class Ensemble(WorldModel):
         mean, log_var = self._predict(own)
         if self.config.probabilistic and temperature > 0:
             noise = torch.randn(mean.shape, generator=rng, device=mean.device)
-            mean = torch.addcmul(mean, noise, torch.exp(0.5 * log_var), value=temperature**0.5)
+            std = bounded_var(log_var, self.min_log_var, self.max_log_var).sqrt()
+            mean = torch.addcmul(mean, noise, std, value=temperature**0.5)
         change = torch.addcmul(self.target_scale.mean, mean, self.target_scale.std)
         next_obs, held = self.bounds.hold_obs(state.obs + change[:, :-1])
         reward = self.bounds.hold_reward(change[:, -1])
         if self._reward_fn is not None:
-            reward = self._known(self._reward_fn, "reward_fn", state.obs, action, next_obs).to(torch.float32)
+            reward = self._reward_fn(state.obs, action, next_obs)
         doubts = self._uncertainty(everyone, log_var) if uncertainty and everyone is not None else None
-        after = EnsembleState(next_obs, member, state.terminal)
+        after = EnsembleState(next_obs, state.member if self.config.redraws_members else member, state.terminal)
         if self._termination_fn is None and not self._learns_termination():
             return ModelStep(after, reward, torch.ones_like(reward), uncertainty=doubts, held=held)
         if self._termination_fn is not None:
-            ended = self._known(self._termination_fn, "termination_fn", state.obs, action, next_obs)
-            continues = 1.0 - ended.to(torch.float32)
+            continues = 1.0 - self._termination_fn(state.obs, action, next_obs)
         else:
             _, logit = run(self.termination, torch.cat([inputs, self.input_scale(next_obs)], dim=-1), member)
             continues = torch.sigmoid(-logit[:, 0] / (temperature or 1.0))
@@ -252,8 +259,10 @@ class Ensemble(WorldModel):
         return state.obs  # type: ignore[no-any-return]
 
     def particles(self, state: State, num: int, *, rng: torch.Generator) -> EnsembleState:
-        """Returns `num` copies of each row, spread evenly over the elite members."""
+        """Returns `num` copies of each row, spread evenly over the elite members if rows keep theirs."""
         copies = repeat(state, num)
+        if self.config.redraws_members:
+            return copies  # type: ignore[no-any-return]
         rows = torch.arange(len(copies.member), device=self.device)
         return copies._replace(member=self.elites[rows % len(self.elites)])  # type: ignore[no-any-return]
 
@@ -276,18 +285,16 @@ class Ensemble(WorldModel):
         if len(self.elites) == 1:
             return None
         spread = self._predict(everyone[self.elites]).mean.var(0, unbiased=False)
-        return {"epistemic": spread.mean(-1).sqrt(), "aleatoric": torch.exp(log_var).mean(-1).sqrt()}
+        noise = bounded_var(log_var, self.min_log_var, self.max_log_var)
+        return {"epistemic": spread.mean(-1).sqrt(), "aleatoric": noise.mean(-1).sqrt()}
 
     def _predict(self, output: Tensor) -> Prediction:
         num = self.obs_dim + 1
-        if not self.config.probabilistic:
-            return Prediction(output, torch.full_like(output, -torch.inf))
-        return Prediction(output[..., :num], bound_log_var(output[..., num:], self.min_log_var, self.max_log_var))
+        return Prediction(output[..., :num], output[..., num:])
 
     def _through_own(self, network: BatchedNetwork, inputs: Tensor, member: Tensor) -> tuple[Tensor | None, Tensor]:
         """Runs each row `[B, I]` through its own member's network; returns `[B, O]`."""
-        seating = self._seats(member)
-        return None, seating.gather(network(seating.spread(inputs)))
+        return None, self._seats(member).through(network, inputs)
 
     def _through_all(self, network: BatchedNetwork, inputs: Tensor, member: Tensor) -> tuple[Tensor | None, Tensor]:
         """Runs every row through all members; returns `[E, B, O]`, and each row's own, or without one the elites'
@@ -298,13 +305,15 @@ class Ensemble(WorldModel):
         return everyone, select(member >= 0, own, everyone[self.elites].mean(0))
 
     def _draw_members(self, member: Tensor, *, rng: torch.Generator) -> Tensor:
-        """Draws an elite for rows that have none; as many rows for each if none has one.
+        """Draws an elite for rows that have none (TS∞) or for all rows (TS1); as many rows for each if all draw.
 
         What is drawn depends on B alone, so that a row that begins anew does not disturb the others.
         """
         num_elites = len(self.elites)
         places = -(-len(member) // num_elites) * num_elites
         drawn = torch.randperm(places, generator=rng, device=member.device)[: len(member)]
+        if self.config.redraws_members:
+            return self.elites[drawn % num_elites]
         if self._seating is not None and self._seating[0] is member:  # everybody had a member a step ago
             return member
         nobody = member < 0
@@ -340,13 +349,6 @@ class Ensemble(WorldModel):
 
     def _learns_termination(self) -> bool:
         return self._termination_fn is None and bool(self.terminates)
-
-    def _known(self, function: Callable[..., Any], name: str, obs: Tensor, action: Tensor, next_obs: Tensor) -> Tensor:
-        values = function(obs, action, next_obs)
-        if not isinstance(values, Tensor) or values.shape != (len(obs),):
-            shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-            raise ValueError(f"{name} must return a tensor of shape ({len(obs)},), got {shape}")
-        return values
 
     def _check_spaces(self) -> None:
         who = f"{type(self).__name__} (a model of vectors)"

@@ -30,7 +30,7 @@ class ActionBox:
         if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
             raise UnsupportedSpaceError(
                 f"{who} searches between the bounds of its actions, which must be finite, got {space}; "
-                "gymnasium.wrappers.RescaleAction and ClipAction give an environment others"
+                "gymnasium.wrappers.TransformAction(env, lambda action: action, Box(...)) gives an environment others"
             )
         self._shape = space.shape
         self.size = int(np.prod(space.shape))

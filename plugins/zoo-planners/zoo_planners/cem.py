@@ -14,7 +14,9 @@ from zoo_core.planner import Plan, Planner
 from zoo_core.world_model import State, WorldModel, batch_size
 from zoo_planners.actions import ActionBox, num_actions, shift
 from zoo_planners.config import CEMConfig
-from zoo_planners.returns import Choose, follow, imagine, prefer, rank_nan_last
+from zoo_planners.discrete import gumbel
+from zoo_planners.elites import Elites, select_elites
+from zoo_planners.returns import Choose, follow, imagine, prefer
 
 NAME = "cem"
 TRUNCATION = 2.0  # deviations at which the normal is cut off
@@ -25,9 +27,9 @@ class CEM(Planner):
     """Cross-entropy method (Rubinstein 1999; as in PETS, Chua et al. 2018, arXiv:1805.12114).
 
     Box actions are drawn from a normal truncated at two deviations, whose variance never lets it reach past the bounds;
-    Discrete ones from a categorical distribution of each step. The mean (the mode) is the plan, and its rest is where
-    the search of the next step begins; the variance begins anew. A root whose distribution has narrowed down is left
-    as it is while others go on.
+    Discrete ones from a categorical distribution of each step. The plan is the mean, or of Discrete actions the best
+    sequence of the last iteration. The search of the next step begins where the distribution is by now, one step on;
+    the variance begins anew. A root whose distribution has narrowed down is left as it is while others go on.
 
     `Plan.value` is the mean return of the last elites.
     """
@@ -59,17 +61,15 @@ class CEM(Planner):
                     gamma=config.gamma,
                     evaluate=self.evaluate,
                 )
-                returns, best = rank_nan_last(imagined.returns, model).topk(config.num_elites, dim=1)
-                elites = imagined.actions[torch.arange(num_roots, device=best.device)[:, None], best]
-                counted = (returns > -torch.inf).float()  # what ranks last is no elite, even if there are few others
-                weight = counted / counted.sum(1, keepdim=True)
-                moved = search.fit(elites, weight, parameters)
+                elites = select_elites(imagined.actions, imagined.returns, config.num_elites, model)
+                weight = elites.equal_weights()
+                moved = search.fit(elites.sequences, weight, parameters)
                 parameters = torch.where(_over(done, parameters), parameters, moved)
-                value = torch.where(done, value, torch.where(counted > 0, returns * weight, 0.0).sum(1))
+                value = torch.where(done, value, elites.mean_return(weight))
                 done = done | (search.variance(parameters).flatten(1).amax(1) < config.min_variance)
                 if bool(done.all()):
                     break
-            sequence = search.mode(parameters, state)
+            sequence = search.choose(parameters, elites)
         return Plan(sequence[:, 0], value, sequence=sequence, memory=search.memory(parameters))
 
 
@@ -96,8 +96,8 @@ class Distribution(ABC):
         """Returns the variances."""
 
     @abstractmethod
-    def mode(self, parameters: Tensor, state: State) -> Tensor:
-        """Returns the most likely sequences `[B, H, ...]`, in the environment's units."""
+    def choose(self, parameters: Tensor, elites: Elites) -> Tensor:
+        """Returns the plans `[B, H, ...]`, in the environment's units, given the last elites."""
 
     @abstractmethod
     def memory(self, parameters: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ class Normal(Distribution):
         """Returns the variances."""
         return parameters[:, :, 1]
 
-    def mode(self, parameters: Tensor, state: State) -> Tensor:
+    def choose(self, parameters: Tensor, elites: Elites) -> Tensor:
         """Returns the means."""
         return self.box.to_env(parameters[:, :, 0])
 
@@ -162,9 +162,7 @@ class Categorical(Distribution):
     def draw(self, parameters: Tensor, rng: torch.Generator) -> Choose:
         """Draws by the greatest perturbed logit (Gumbel), among what is legal when it comes to it."""
         shape = (len(parameters), self.config.num_candidates, *parameters.shape[1:])
-        exponential = -torch.log1p(-torch.rand(shape, generator=rng, device=rng.device))  # rand is in [0, 1)
-        gumbel = -exponential.clamp_min(torch.finfo(torch.float32).tiny).log()
-        return prefer(parameters[:, None].log() + gumbel, self.model, self.config.num_particles)
+        return prefer(parameters[:, None].log() + gumbel(shape, rng), self.model, self.config.num_particles)
 
     def fit(self, elites: Tensor, weight: Tensor, parameters: Tensor) -> Tensor:
         """Moves to the shares of the elites' actions."""
@@ -175,13 +173,9 @@ class Categorical(Distribution):
         """Returns p(1 - p)."""
         return parameters * (1.0 - parameters)
 
-    def mode(self, parameters: Tensor, state: State) -> Tensor:
-        """Returns the most probable actions; the first is legal."""
-        legal = self.model.legal_actions(state)
-        sequence = parameters.argmax(-1)
-        if legal is not None:
-            sequence[:, 0] = parameters[:, 0].masked_fill(~legal, -1.0).argmax(-1)
-        return sequence
+    def choose(self, parameters: Tensor, elites: Elites) -> Tensor:
+        """Returns the best sequences: what is likely at every step need not be good together."""
+        return elites.sequences[:, 0]
 
     def memory(self, parameters: Tensor) -> Tensor:
         """Returns the probabilities."""

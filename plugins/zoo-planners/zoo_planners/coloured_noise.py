@@ -24,7 +24,7 @@ def coloured_noise(shape: tuple[int, ...], beta: float, *, rng: torch.Generator)
     """
     *batch, horizon, size = shape
     num_frequencies = horizon // 2 + 1
-    amplitude = torch.arange(num_frequencies, device=rng.device).clamp_min(1).float() ** (-beta / 2.0)
+    amplitude: Tensor = torch.arange(num_frequencies, device=rng.device).clamp_min(1).float() ** (-beta / 2.0)
     # A frequency strictly between 0 and 1/2 is there twice: a complex one and its conjugate. The others are real; irfft
     # ignores their imaginary parts.
     times = torch.full((num_frequencies,), 2.0, device=rng.device)
@@ -34,4 +34,5 @@ def coloured_noise(shape: tuple[int, ...], beta: float, *, rng: torch.Generator)
     variance = (times * amplitude.square()).sum() / horizon
     parts = torch.randn(*batch, num_frequencies, size, 2, generator=rng, device=rng.device)
     spectrum = torch.view_as_complex(parts) * (amplitude / (times * variance).sqrt())[:, None]
-    return torch.fft.irfft(spectrum, n=horizon, dim=-2, norm="ortho")
+    noise: Tensor = torch.fft.irfft(spectrum, n=horizon, dim=-2, norm="ortho")
+    return noise

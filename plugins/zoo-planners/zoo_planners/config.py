@@ -75,32 +75,6 @@ class RolloutConfig:
 
 
 @dataclass(frozen=True)
-class PlanningConfig:
-    """An agent that acts by searching its world model."""
-
-    model: str = "ensemble"  # a registered world model
-    model_config: Arguments | None = None  # its config
-    planner: str = "cem"  # a registered planner
-    planner_config: Arguments | None = None  # its config
-
-
-@dataclass(frozen=True)
-class MPCConfig(PlanningConfig):
-    """Model-predictive control, by one of three recipes."""
-
-    recipe: str = (
-        "v1.5"  # "v0.5" fits once, to random steps; "v1.0" fits again and again; "v1.5" also plans at each step
-    )
-    initial_steps: int = 200  # random real steps before the first fit
-    round_steps: int = 200  # real steps between two fits
-
-    def __post_init__(self) -> None:
-        check_range("initial_steps", self.initial_steps, 1)
-        check_range("round_steps", self.round_steps, 1)
-        check_choice("recipe", self.recipe, RECIPES)
-
-
-@dataclass(frozen=True)
 class ICEMConfig(ShootingConfig):
     """iCEM (Pinneri et al. 2020, arXiv:2008.06389); the paper sets the noise and the budget by task."""
 
@@ -178,3 +152,27 @@ class GradientConfig(ShootingConfig):
         check_range("iterations", self.iterations, 1)
         check_range("learning_rate", self.learning_rate, 0.0, low_open=True)
         check_range("init_std", self.init_std, 0.0)
+
+
+@dataclass(frozen=True)
+class PlanningConfig:
+    """An agent that acts by searching its world model."""
+
+    model: str = "ensemble"  # a registered world model
+    model_config: Arguments | None = None  # its config
+    planner: str = "cem"  # a registered planner
+    planner_config: Arguments | None = None  # its config
+
+
+@dataclass(frozen=True)
+class MPCConfig(PlanningConfig):
+    """Model-predictive control, by one of three recipes."""
+
+    recipe: str = "v1.5"  # "v0.5" fits once, "v1.0" after every round, "v1.5" also plans anew at every step
+    initial_steps: int = 200  # random real steps before the first fit
+    round_steps: int = 200  # real steps between two fits
+
+    def __post_init__(self) -> None:
+        check_range("initial_steps", self.initial_steps, 1)
+        check_range("round_steps", self.round_steps, 1)
+        check_choice("recipe", self.recipe, RECIPES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -36,5 +38,10 @@ def draw_action(logits: Tensor, legal: Tensor, rng: torch.Generator) -> Tensor:
             "`evaluate` must return logits, or None, of which the greatest of each row's legal actions is a finite "
             f"number, got {logits[row].tolist()} for row {row}"
         )
-    exponential = -torch.log1p(-torch.rand(logits.shape, generator=rng, device=rng.device))  # rand is in [0, 1)
-    return (logits - exponential.clamp_min(torch.finfo(exponential.dtype).tiny).log()).argmax(-1)
+    return (logits + gumbel(logits.shape, rng)).argmax(-1)
+
+
+def gumbel(shape: Sequence[int], rng: torch.Generator) -> Tensor:
+    """Draws from the standard Gumbel distribution: the greatest of perturbed logits is a sample of their softmax."""
+    exponential = -torch.log1p(-torch.rand(tuple(shape), generator=rng, device=rng.device))  # rand is in [0, 1)
+    return -exponential.clamp_min(torch.finfo(exponential.dtype).tiny).log()

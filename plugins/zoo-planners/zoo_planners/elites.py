@@ -15,19 +15,28 @@ class Elites(NamedTuple):
     """The best K candidates of each of B roots, the very best first.
 
     Attributes:
-        sequences: `[B, K, H, A]`.
+        sequences: `[B, K, H, ...]`.
         returns: `[B, K]`; −∞ for one that is here only because too few candidates have a return.
     """
 
     sequences: Tensor
     returns: Tensor
 
+    def equal_weights(self) -> Tensor:
+        """Returns weights `[B, K]` that sum to 1, equal but for those of candidates without a return: 0."""
+        counted = (self.returns > -torch.inf).float()
+        return counted / counted.sum(1, keepdim=True)
+
+    def mean_return(self, weights: Tensor) -> Tensor:
+        """Returns the mean return `[B]` by weights `[B, K]`."""
+        return torch.where(weights > 0, weights * self.returns, 0.0).sum(1)
+
 
 def select_elites(sequences: Tensor, returns: Tensor, num_elites: int, model: WorldModel) -> Elites:
     """Returns the K candidates of the greatest returns.
 
     Args:
-        sequences: `[B, N, H, A]` candidates.
+        sequences: `[B, N, H, ...]` candidates.
         returns: `[B, N]`, NaN where the model predicted NaN.
         num_elites: K, at most N.
         model: that predicted the returns, for messages.

@@ -78,8 +78,7 @@ class ForwardSearch(Planner):
             after = torch.where(carry == 0.0, 0.0, carry * value)  # nothing comes after an end, not even NaN
             q = (reward + after).reshape(*legal.shape, self.config.num_samples).mean(-1)
             q = torch.where(legal & q.isfinite(), q, torch.nan)
-            value = torch.where(q.isnan(), -torch.inf, q).amax(1)
-            value = torch.where(value == -torch.inf, torch.nan, value)
+            value = torch.where(q.isnan(), -torch.inf, q).amax(1)  # an infinite one makes NaN of what leads there
             returns.insert(0, q)
         return returns
 

@@ -21,7 +21,7 @@ class Gradient(Planner):
 
     N sequences a root begin at the rest of the plan before, all but one with noise, and climb by Adam (Kingma & Ba
     2015, arXiv:1412.6980), clipped to the bounds. The best of all that were imagined on the way is the plan, so a step
-    too far costs nothing; `Plan.value` is its return. A gradient with a NaN counts as 0, for its own sequence alone.
+    too far costs nothing; `Plan.value` is its return. What is NaN in a gradient counts as 0.
 
     Differs from the paper: several sequences a root and Adam, against local optima and steps of unequal size.
     """
@@ -39,42 +39,41 @@ class Gradient(Planner):
         config, box = self.config, ActionBox(model, NAME)
         sequences = self._begin(None if previous is None else previous.memory, batch_size(state), box, rng)
         optimizer = torch.optim.Adam([sequences], lr=config.learning_rate, maximize=True)
-        best = sequences.detach()[:, 0].clone()
+        best = sequences[:, 0].clone()
         value = torch.full((len(best),), -torch.inf, device=rng.device)
         for iteration in range(config.iterations + 1):
             climbs = iteration < config.iterations
+            actions = box.to_env(sequences).requires_grad_(climbs)
             with torch.set_grad_enabled(climbs):
-                returns = self._imagine(model, state, sequences, box, rng)
-            found = torch.cat([best[:, None], sequences.detach()], dim=1)
+                returns = self._imagine(model, state, actions, rng)
+            found = torch.cat([best[:, None], sequences], dim=1)
             elites = select_elites(found, torch.cat([value[:, None], returns.detach()], dim=1), 1, model)
             best, value = elites.sequences[:, 0], elites.returns[:, 0]
             if climbs:
-                sequences.grad = _gradient(returns, sequences, model)
+                # By actions in the environment's units: to Adam a gradient is the same in any unit.
+                sequences.grad = _gradient(returns, actions, model).reshape(sequences.shape)
                 optimizer.step()
-                with torch.no_grad():
-                    sequences.clamp_(-1.0, 1.0)
+                sequences.clamp_(-1.0, 1.0)
         sequence = box.to_env(best)
         return Plan(sequence[:, 0], value, sequence=sequence, memory=best)
 
     def _begin(self, memory: Tensor | None, num_roots: int, box: ActionBox, rng: torch.Generator) -> Tensor:
-        """Returns the first sequences `[B, N, H, A]`, as a leaf of the graph."""
+        """Returns the first sequences `[B, N, H, A]`, in units of [-1, 1]."""
         config = self.config
         middle = torch.zeros(num_roots, config.horizon, box.size, device=rng.device)
         start = middle if memory is None else shift(memory, middle[:, :1])
         shape = (num_roots, config.num_candidates, *start.shape[1:])
         noise = config.init_std * torch.randn(shape, generator=rng, device=rng.device)
         noise[:, 0] = 0.0
-        return (start[:, None] + noise).clamp(-1.0, 1.0).requires_grad_()
+        return torch.clamp(start[:, None] + noise, -1.0, 1.0)
 
-    def _imagine(
-        self, model: WorldModel, state: State, sequences: Tensor, box: ActionBox, rng: torch.Generator
-    ) -> Tensor:
+    def _imagine(self, model: WorldModel, state: State, actions: Tensor, rng: torch.Generator) -> Tensor:
         """Returns the returns `[B, N]`."""
         config = self.config
         return imagine(
             model,
             state,
-            follow(box.to_env(sequences), config.num_particles),
+            follow(actions, config.num_particles),
             config.num_candidates,
             config.horizon,
             rng=rng,
@@ -84,19 +83,18 @@ class Gradient(Planner):
         ).returns
 
 
-def _gradient(returns: Tensor, sequences: Tensor, model: WorldModel) -> Tensor:
-    """Returns the gradient of each return by its own sequence, 0 for a sequence in whose gradient there is a NaN.
+def _gradient(returns: Tensor, actions: Tensor, model: WorldModel) -> Tensor:
+    """Returns the gradient `[B, N, H, ...]` of each return by its own actions, 0 where it is not finite.
 
     Raises:
-        ZooError: none of the returns follows from the sequences in a way that has a gradient.
+        ZooError: no return follows from the actions in a way that has a gradient.
     """
-    gradient = None
+    gradient: Tensor | None = None
     if returns.requires_grad:
-        (gradient,) = torch.autograd.grad(returns.sum(), sequences, allow_unused=True)
+        (gradient,) = torch.autograd.grad(returns, actions, torch.ones_like(returns), allow_unused=True)
     if gradient is None:
         raise ZooError(
             f"{NAME} needs a model whose rewards or states have a gradient by the action, and {type(model).__name__} "
             "has none; plan in it by cem, icem or mppi, or leave out the no_grad() and detach() in its step"
         )
-    broken = ~gradient.isfinite().flatten(2).all(2)
-    return gradient.masked_fill(broken[:, :, None, None], 0.0)
+    return torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)

@@ -74,8 +74,7 @@ class ICEM(Planner):
                 )
                 elites = select_elites(candidates, imagined.returns, config.num_elites, model)
                 kept = elites.sequences[:, : config.num_kept]
-                finite = (elites.returns > -torch.inf).float()
-                elite_mean, elite_std = weigh(elites, finite / finite.sum(1, keepdim=True))
+                elite_mean, elite_std = weigh(elites, elites.equal_weights())
                 mean, std = elite_mean.lerp(mean, config.alpha), elite_std.lerp(std, config.alpha)
         sequence = box.to_env(elites.sequences[:, 0])
         return Plan(sequence[:, 0], elites.returns[:, 0], sequence=sequence, memory=ICEMMemory(mean, kept))

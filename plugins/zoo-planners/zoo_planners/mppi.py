@@ -65,7 +65,7 @@ class MPPI(Planner):
                 weights = softmax_weights(elites.returns, config.temperature)
                 mean, std = weigh(elites, weights)
                 std = std.clamp(config.min_std, config.max_std)
-            value = torch.where(weights > 0, weights * elites.returns, 0.0).sum(1)
+            value = elites.mean_return(weights)
             sequence = box.to_env(_draw(elites, weights, rng) if config.sample_action else mean)
         return Plan(sequence[:, 0], value, sequence=sequence, memory=mean)
 

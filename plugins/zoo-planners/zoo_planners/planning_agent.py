@@ -70,7 +70,7 @@ class PlanningAgent(ModelBasedAgent):
         if isinstance(space, spaces.Box) and not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
             raise UnsupportedSpaceError(
                 f"planners search between the bounds of actions, which must be finite, got {space}; "
-                "gymnasium.wrappers.RescaleAction gives an environment others"
+                "gymnasium.wrappers.TransformAction(env, lambda action: action, Box(...)) gives an environment others"
             )
         if not planner.fits(model):
             fitting = [spec.id for spec in specs("model") if planner.fits(spec)]

@@ -18,6 +18,7 @@ def zoo_register(registry: Registry) -> None:
             config="zoo_planners.config:MPCConfig",
             paper="Nagabandi et al. 2018, arXiv:1708.02596",
             model_based=True,
+            train_steps=2_000,
             check_config={
                 "initial_steps": 40,
                 "round_steps": 20,

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from zoo_core import spaces, world_model as beliefs
-from zoo_core.errors import ZooError
 from zoo_core.planner import Plan, Planner
 from zoo_core.world_model import State, WorldModel, stream
 
@@ -45,7 +44,7 @@ class PlanningPolicy:
         model: to search in, and to filter observations with; fitted by the time of the first step.
         planner: searches.
         seed: of its random stream.
-        whole_plans: take a plan to its end before the next is made.
+        whole_plans: take a plan to its end before the next is made; of a planner that plans a single action, that one.
     """
 
     def __init__(self, model: WorldModel, planner: Planner, *, seed: int = 0, whole_plans: bool = False) -> None:
@@ -67,9 +66,6 @@ class PlanningPolicy:
 
         Returns:
             Actions in the layout of the action space, and the next `state`.
-
-        Raises:
-            ZooError: whole plans are wanted of a planner that makes none.
         """
         observed, single = self._batch(observation)
         calls = 0 if state is None else state.calls
@@ -136,6 +132,5 @@ def _at(plan: Plan, age: Tensor) -> Tensor:
 
 
 def _sequence(plan: Plan) -> Tensor:
-    if plan.sequence is None:
-        raise ZooError("the planner plans single actions, no sequences of them: it must plan at every step")
-    return plan.sequence
+    """Returns the planned actions `[B, H, ...]`; of a planner that plans no further, the one it chose."""
+    return plan.action[:, None] if plan.sequence is None else plan.sequence

@@ -11,6 +11,7 @@ from torch import Tensor
 from zoo_core.errors import NonFiniteError
 from zoo_core.planner import Evaluate
 from zoo_core.world_model import State, WorldModel, batch_size, repeat
+from zoo_planners.evaluation import state_values
 
 # choose(t, state) -> actions [B * N * P, ...] of step t; rows of one root are neighbours, as are those of one candidate
 Choose = Callable[[int, State], Tensor]
@@ -71,7 +72,8 @@ def imagine(
         rows = step.state
         taken.append(action.reshape(*shape, *action.shape[1:])[:, :, 0])
     if evaluate is not None:
-        total = total + weight * evaluate(rows, rng=rng).value
+        value = state_values(evaluate, rows, rng)
+        total = total + torch.where(weight == 0.0, 0.0, weight * value)  # nothing comes after an end, not even NaN
     return Imagined(total.view(shape).mean(-1), torch.stack(taken, dim=2))
 
 
@@ -100,12 +102,12 @@ def prefer(scores: Tensor, model: WorldModel, num_particles: int = 1) -> Choose:
 
 
 def rank_nan_last(returns: Tensor, model: WorldModel) -> Tensor:
-    """Returns `[B, N]` returns with −∞ for NaN.
+    """Returns `[B, N]` returns with −∞ for what is no finite number.
 
     Raises:
         NonFiniteError: a root has no return that is a number.
     """
-    returns = torch.where(returns.isnan(), -torch.inf, returns)
+    returns = torch.where(returns.isfinite(), returns, -torch.inf)
     hopeless = (returns == -torch.inf).all(1)
     if bool(hopeless.any()):
         raise NonFiniteError(

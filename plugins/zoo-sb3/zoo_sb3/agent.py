@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from stable_baselines3.common.callbacks import BaseCallback, ConvertCallback
 from torch import Tensor
 
 from zoo_core.agent import Agent
@@ -25,14 +27,25 @@ class SB3Agent(Agent):
 
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
-        arguments = getattr(self.config, self.algorithm)
-        self.learner = Learner(self.algorithm, self.env, arguments, seed=self.seed, device=self.device)
+        self.learner = Learner(self.algorithm, self.env, self.arguments, seed=self.seed, device=self.device)
         self._acting = Acting(self.learner, stream_seed(self.seed, "acting"))
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The arguments of the SB3 class."""
+        arguments: Mapping[str, Any] = getattr(self.config, self.algorithm)
+        return arguments
+
+    @property
+    def callbacks(self) -> list[BaseCallback]:
+        """SB3 callbacks that are a part of the agent."""
+        return []
 
     def on_learn_start(self) -> None:
         """Hands SB3 the logger and lets it prepare."""
         self.learner.algorithm.set_logger(self.logger)
-        self.learner.begin(self.remaining_timesteps, self.num_timesteps, lambda *_: not self.env.stop)
+        go_on = ConvertCallback(lambda *_: not self.env.stop)
+        self.learner.begin(self.remaining_timesteps, self.num_timesteps, [go_on, *self.callbacks])
 
     def begin_episodes(self) -> None:
         """Resets the environment, as SB3 does when its `learn` begins."""
@@ -73,7 +86,9 @@ class SB3Agent(Agent):
         self._acting.load_checkpoint(state["acting"])
 
     @classmethod
-    def replay_bytes(cls, observation_space: Any, action_space: Any, config: Any, *, num_envs: int, **_: int) -> int:
+    def replay_bytes(
+        cls, observation_space: Any, action_space: Any, config: Any, *, num_envs: int, total_timesteps: int
+    ) -> int:
         """Returns the size of SB3's replay buffer, which is made whole; 0 where the algorithm has none."""
         arguments = getattr(config, cls.algorithm)
         return buffer_bytes(find_algorithm(cls.algorithm), arguments, observation_space, action_space, num_envs)

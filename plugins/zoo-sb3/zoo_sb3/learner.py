@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import MaybeCallback
@@ -105,6 +106,16 @@ class Learner:
                 assert self.algorithm.replay_buffer is not None
                 self.algorithm.replay_buffer.reset()
             self.algorithm.learn(total_timesteps, callback=callback)
+        return self._metrics()
+
+    def train(self, num_updates: int) -> dict[str, float]:
+        """Makes gradient steps of an off-policy algorithm on what its buffer holds; returns their metrics."""
+        with self.streams:
+            self.algorithm.set_logger(Logger(None, []))
+            self.algorithm.train(gradient_steps=num_updates, batch_size=self.algorithm.batch_size)
+        return self._metrics()
+
+    def _metrics(self) -> dict[str, float]:
         metrics = {
             name: value for name, value in self.algorithm.logger.name_to_value.items() if name.startswith("train/")
         }

@@ -191,7 +191,7 @@ def test_extra_features_of_another_shape_are_refused(function, message):
 
 def test_a_known_reward_of_another_shape_is_refused(replays):
     model = fitted(replays["Pendulum-v1"], reward_fn=lambda obs, action, next_obs: obs)
-    with pytest.raises(ValueError, match=r"reward_fn must return a tensor of shape \(8,\), got \(8, 3\)"):
+    with pytest.raises(ValueError, match=r"reward_fn must return a tensor of shape \(8,\) for 8 rows, got \(8, 3\)"):
         dream(model)
 
 

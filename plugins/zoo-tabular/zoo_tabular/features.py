@@ -11,7 +11,8 @@ from gymnasium import spaces
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-REACH = 10.0  # a limit of the space farther from the data than so many of its widths says nothing
+from zoo_core.bounds import range_within_reach
+
 MIN_MASS = 1e-6  # a probability below this is what rounding and the ridge leave of 0
 
 
@@ -44,6 +45,8 @@ class AffineFeatures(nn.Module):
     intercept = True
     low: Tensor
     high: Tensor
+    _low_of_space: Tensor
+    _high_of_space: Tensor
 
     def __init__(self, space: spaces.Box, function: Callable[..., Any] | None = None) -> None:
         super().__init__()
@@ -78,11 +81,9 @@ class AffineFeatures(nn.Module):
 
     def fit(self, features: Tensor, margin: float) -> None:
         """Takes the range of features `[N, F]`, widened by `margin` times its width, or up to limits of the space."""
-        low, high = features.amin(0), features.amax(0)
-        for name, bound in (("_low_of_space", self.low), ("_high_of_space", self.high)):
-            limit = getattr(self, name)
-            reach = torch.where(limit.isfinite(), REACH, margin) * (high - low)
-            bound.copy_(torch.clamp(limit, low - reach, high + reach))
+        low, high = range_within_reach(features, self._low_of_space, self._high_of_space, margin)
+        self.low.copy_(low)
+        self.high.copy_(high)
 
     def targets(self, before: Tensor, after: Tensor, terminated: Tensor) -> tuple[Tensor, Tensor]:
         """Returns what is regressed of features `[N, F]`: change `[N, F]`, and endings `[N, 1]`."""

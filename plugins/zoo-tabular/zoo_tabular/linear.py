@@ -13,6 +13,7 @@ from torch.nn.functional import one_hot
 
 from zoo_core.config import resolve_function
 from zoo_core.errors import ConfigError, NonFiniteError, UnsupportedSpaceError
+from zoo_core.known_functions import known_function
 from zoo_core.spaces import check_space
 from zoo_core.world_model import ModelStep, State, WorldModel, select
 from zoo_tabular.config import LinearConfig
@@ -105,8 +106,8 @@ class Linear(WorldModel):
         self.register_buffer("unexplained", torch.ones(()))
         self.register_buffer("reward_low", torch.tensor(-torch.inf))
         self.register_buffer("reward_high", torch.tensor(torch.inf))
-        self._reward_fn = resolve_function(self.config.reward_fn)
-        self._termination_fn = resolve_function(self.config.termination_fn)
+        self._reward_fn = known_function(self.config.reward_fn, "reward_fn")
+        self._termination_fn = known_function(self.config.termination_fn, "termination_fn")
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
@@ -182,9 +183,9 @@ class Linear(WorldModel):
         features, ended, held = self.basis.move(state.features, change, ending)
         reward = output[:, -1].clamp(self.reward_low, self.reward_high)
         if self._reward_fn is not None:
-            reward = self._known(self._reward_fn, "reward_fn", state, action, features)
+            reward = self._reward_fn(self.decode(state), action, self.basis.decode(features))
         if self._termination_fn is not None:
-            ended = self._known(self._termination_fn, "termination_fn", state, action, features)
+            ended = self._termination_fn(self.decode(state), action, self.basis.decode(features))
         over = state.terminal
         continues = (1.0 - ended).masked_fill(over, 0.0)
         after = LinearState(select(over, state.features, features), continues == 0.0)
@@ -211,15 +212,6 @@ class Linear(WorldModel):
         white = (inputs @ self.whitening).reshape(-1, self.num_groups, self.num_inputs)
         leverage = torch.linalg.vector_norm((chosen[:, :, None] * white).sum(1), dim=-1)
         return {"epistemic": leverage, "aleatoric": self.unexplained.expand(len(inputs)).clone()}
-
-    def _known(
-        self, function: Callable[..., Any], name: str, before: LinearState, action: Tensor, features: Tensor
-    ) -> Tensor:
-        values = function(self.decode(before), action, self.basis.decode(features))
-        if not isinstance(values, Tensor) or values.shape != (len(action),):
-            shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-            raise ValueError(f"{name} must return a tensor of shape ({len(action)},), got {shape}")
-        return values.to(torch.float32)
 
     def _finite(self, features: Tensor) -> Tensor:
         if not bool(features.isfinite().all()):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optree
 from stable_baselines3.common.evaluation import evaluate_policy
 
 from zoo_core import spaces
@@ -124,17 +125,28 @@ def _check_predict(agent: Agent, env_id: str) -> None:
 
 
 def _check_rows(agent: Agent, obs: Any) -> None:
-    """Compares a batch with its rows, where nothing is drawn at random."""
+    """Changes all rows of a batch but one, where nothing is drawn at random or the same again for the same batch."""
     whole, again = _actions(agent, obs), _actions(agent, obs)
-    if same(whole, again):
-        rows = [_actions(agent, row) for row in spaces.unbatch(agent.observation_space, obs)]
-        alone = spaces.batch_of(agent.action_space, rows)
+    if not same(whole, again):
+        return
+    space, num = agent.observation_space, len(optree.tree_leaves(obs)[0])
+    for i in range(num):
+        others = spaces.index(space, obs, np.where(np.arange(num) == i, i, (i + 1) % num))
+        mixed, kept = (spaces.index(agent.action_space, a, slice(i, i + 1)) for a in (_actions(agent, others), whole))
         expect(
-            same(whole, alone, tolerance=_CLOSE),
-            "predict acts on each row of a batch as on the row alone",
-            difference(whole, alone),
+            same(kept, mixed, tolerance=_CLOSE),
+            "predict acts on each row of a batch, whatever the other rows are",
+            difference(kept, mixed),
             "let no row look at another",
         )
+    first = spaces.index(space, obs, slice(0, 1))
+    single = spaces.batch_of(agent.action_space, [_actions(agent, spaces.unbatch(space, first)[0])])
+    expect(
+        same(_actions(agent, first), single, tolerance=_CLOSE),
+        "predict acts on a single observation as on a batch of it alone",
+        difference(_actions(agent, first), single),
+        "give a single observation a batch dimension, and take it off the action",
+    )
 
 
 def _check_evaluation(agent: Agent, twin: Agent, env_id: str, steps: int) -> None:

@@ -10,25 +10,26 @@ import optree
 import torch
 
 from zoo_core import seeding, spaces, world_model as beliefs
-from zoo_core.errors import NonFiniteError
+from zoo_core.errors import NonFiniteError, ZooError
 from zoo_core.planner import Evaluation, Plan, Planner
 from zoo_core.testing.checks.expect import difference, expect, global_streams_untouched, same
 from zoo_core.testing.checks.samples import describe
 from zoo_core.testing.fakes.broken import Altered
 from zoo_core.testing.fakes.choices import Choices
-from zoo_core.world_model import State, WorldModel
+from zoo_core.world_model import ModelStep, State, WorldModel
 
 _NUM_ROOTS = 7  # of Choices
 _VALUE = 1_000.0  # of every state, in the eyes of an `evaluate`
 
 
-def check_planner(planner: Planner, model: WorldModel, *, num: int = 3) -> Plan:
+def check_planner(planner: Planner, model: WorldModel, *, num: int = 3, needs_gradients: bool = False) -> Plan:
     """Checks that a planner keeps the contract, on a fitted model.
 
     Args:
         planner: to check.
         model: to search in.
         num: roots searched at once.
+        needs_gradients: the planner climbs gradients of the model, as its spec says, and so refuses one without.
 
     Returns:
         The plan from `num` initial states.
@@ -58,6 +59,8 @@ def check_planner(planner: Planner, model: WorldModel, *, num: int = 3) -> Plan:
         _check_flawed(planner, Choices(space, flawed=True))
         if "evaluate" in inspect.signature(type(planner).__init__).parameters:
             _check_evaluate(planner, Choices(space))
+        if needs_gradients:
+            _check_refuses(planner, Choices(space))
     return plan
 
 
@@ -173,6 +176,25 @@ def _check_evaluate(planner: Planner, world: Choices) -> None:
         f"values {values[0].tolist()}, and {values[1].tolist()} where every state is worth {_VALUE:g}",
         "add its value to the return, or leave `evaluate` out of the constructor",
     )
+
+
+def _check_refuses(planner: Planner, world: Choices) -> None:
+    """Checks that a model without gradients is refused."""
+
+    def cut(step: ModelStep) -> ModelStep:
+        state = optree.tree_map(torch.Tensor.detach, step.state)
+        return step._replace(state=state, reward=step.reward.detach(), continues=step.continues.detach())
+
+    rule = "a planner that needs gradients refuses a model without them, and names it"
+    mend = "raise a ZooError if no gradient reaches the actions, or leave needs_gradients out of the spec"
+    try:
+        plan = planner.plan(Altered(world, cut), world.initial_state(_NUM_ROOTS, rng=_rng(world)), rng=_rng(world))
+    except ZooError as error:
+        expect(Altered.__name__ in str(error), rule, str(error), mend)
+        return
+    except Exception as error:
+        expect(False, rule, f"{type(error).__name__}: {error}", mend)
+    expect(False, rule, f"a plan of value {plan.value.tolist()}", mend)
 
 
 class _Evaluates:

@@ -167,7 +167,8 @@ def _check_dreams(case: cases.ModelCase) -> None:
 
 
 def _check_planner(spec: PlannerSpec, case: cases.ModelCase) -> None:
-    check_planner(load_object(spec.entry_point)(spec.check_config), case.model)
+    planner = load_object(spec.entry_point)(spec.check_config)
+    check_planner(planner, case.model, needs_gradients=spec.needs_gradients)
 
 
 def _environments_of(point: EntryPoint) -> list[str]:

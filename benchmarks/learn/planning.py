@@ -1,0 +1,101 @@
+"""Planning with learned models: PETS, MBPO and the three recipes of model-predictive control."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.learn.contest import Contender, Contest
+from benchmarks.learn.dreams import pendulum_optimum
+from benchmarks.results import Condition
+
+SWING_UP_ID = "zoo_envs/CartPoleSwingUp-v0"
+KNOWN_REWARD = {"model.reward_fn": "zoo_envs.known_functions:cart_pole_swing_up_reward"}
+KNOWN_TERMINATION = {"model.termination_fn": "zoo_envs.known_functions:inverted_pendulum_termination"}
+HOPPER_TERMINATION = {"model.termination_fn": "zoo_envs.known_functions:hopper_termination"}
+
+
+def sac(**config: Any) -> Contender:
+    """SB3's SAC, the baseline of MBPO."""
+    return Contender("sac alone", "sac", config=config, note="Stable-Baselines3, the same real steps")
+
+
+def pets(name: str = "pets", config: Mapping[str, Any] | None = None, **more: Any) -> Contender:
+    """PETS by its preset for a CPU, and what becomes of it when a part is taken away."""
+    return Contender(name, "pets", "cpu", dict(config or {}), **more)
+
+
+def pets_controls(config: Mapping[str, Any]) -> tuple[Contender, ...]:
+    """Returns PETS without its planner, without learning, and with nothing to learn."""
+    shooting = {**config, "planner": "random-shooting"}
+    return (
+        pets("random shooting", shooting, note="the best of uniformly random plans, in a model learned the same way"),
+        pets("untrained model", config, untrained=True, note="weights as they began; scales and bounds fitted"),
+        pets("exact simulator", config, exact=True, note="the same planner in the environment itself: the ceiling"),
+    )
+
+
+PENDULUM = Contest(
+    "pets-pendulum",
+    "Pendulum-v1",
+    2_000,  # ten episodes, the first of random actions
+    pets(),
+    pets_controls({}),
+    (Condition("score", ">=", -200.0), Condition("regret", "<=", 30.0), Condition("env_steps", "<=", 2_000)),
+    optimum=pendulum_optimum,
+    optimum_note="grid dynamic programming, from the same 20 starts",
+)
+SWING_UP = Contest(
+    "pets-cart-pole-swing-up",
+    SWING_UP_ID,
+    2_000,  # ten trials, the first of random actions
+    pets(config=KNOWN_REWARD),
+    pets_controls(KNOWN_REWARD),
+    (Condition("score", ">=", 150.0), Condition("env_steps", "<=", 2_000)),
+)
+INVERTED_PENDULUM = Contest(
+    "mbpo-inverted-pendulum",
+    "InvertedPendulum-v5",
+    3_000,
+    Contender("mbpo", "mbpo", "cpu", KNOWN_TERMINATION),
+    (
+        sac(),
+        Contender("mbpo, real data only", "mbpo", "cpu", {**KNOWN_TERMINATION, "real_ratio": 1.0}),
+        Contender("mbpo, untrained model", "mbpo", "cpu", KNOWN_TERMINATION, untrained=True),
+        Contender("mbpo, termination learned", "mbpo", "cpu"),
+    ),
+    (Condition("score", ">=", 900.0), Condition("env_steps", "<=", 3_000)),
+    evaluate_every=500,
+)
+CONTESTS = (PENDULUM, SWING_UP, INVERTED_PENDULUM)
+
+HOPPER = Contest(
+    "mbpo-hopper",
+    "Hopper-v5",
+    20_000,
+    Contender("mbpo", "mbpo", "cpu", HOPPER_TERMINATION),
+    (sac(),),
+    evaluate_every=1_000,
+    checkpoint_every=1_000,
+)
+LONG = (HOPPER,)
+
+HOPPER_HEADLINE = Contest(
+    "mbpo-hopper-50k",
+    "Hopper-v5",
+    50_000,
+    Contender("mbpo", "mbpo", "paper", HOPPER_TERMINATION),
+    bar=(Condition("score", ">=", 2_000.0), Condition("env_steps", "<=", 50_000)),
+    evaluate_every=1_000,
+    checkpoint_every=1_000,
+)
+HALF_CHEETAH_HEADLINE = Contest(
+    "pets-half-cheetah",
+    "HalfCheetah-v5",
+    60_000,
+    Contender("pets", "pets", "paper"),
+    bar=(Condition("score", ">=", 3_000.0), Condition("env_steps", "<=", 60_000)),
+    episodes=3,
+    checkpoint_every=1_000,
+)
+HEADLINE = (HOPPER_HEADLINE, HALF_CHEETAH_HEADLINE)

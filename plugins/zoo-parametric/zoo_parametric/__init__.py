@@ -1,0 +1,1 @@
+"""A world model of known equations with unknown constants: `parametric`, by system identification."""
