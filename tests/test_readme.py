@@ -17,6 +17,8 @@ from zoo_core.testing import check_dream_faces, check_world_model
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 QUICK_DREAMS = "--set dream_steps=64 --set num_dreams=16 --set ppo.n_steps=2 --set ppo.batch_size=16"
+QUICK_FITS = "--set initial_steps=20 --set model.hidden=8 --set model.max_epochs=2 --timesteps 24 --eval-episodes 0"
+QUICK_PLANS = "--set planner.horizon=2 --set planner.num_candidates=8 --set planner.num_elites=2"
 FEWER = {  # in the README: in this test
     "steps=2_000": "steps=100",
     "env.action_space, seed=0": 'env.action_space, {"hidden": 8, "max_epochs": 2}, seed=0',
@@ -31,6 +33,9 @@ FEWER = {  # in the README: in this test
     "--seed 0 --out runs/X": f"--seed 0 --out runs/X --timesteps 40 --set model.max_epochs=2 {QUICK_DREAMS}",
     "ShortcutMaze-v0": "ShortcutMaze-v0 --timesteps 40 --eval-episodes 0",
     "--set model=lookup": "--set model=lookup --timesteps 40 --set dream_steps=64 --set dqn.learning_starts=8",
+    "cpu --env Pendulum-v1": f"cpu --env Pendulum-v1 {QUICK_FITS} {QUICK_PLANS}",
+    "cpu --env InvertedPendulum-v5": f"cpu --env InvertedPendulum-v5 {QUICK_FITS} --set rollouts_per_step=2",
+    "--set planner=icem": f"--set planner=icem {QUICK_FITS} {QUICK_PLANS}",
     "--episodes 20": "--episodes 1",
     "zoo gap runs/X": "zoo gap runs/X --episodes 2 --horizon 5",
     "--timesteps 100000": "--timesteps 64 --n-envs 16 --set n_steps=4 --set batch_size=64 --eval-episodes 1",
@@ -73,9 +78,17 @@ def test_tables_are_solved_and_searched(capsys):
     assert 0.0 < searched <= 1.0
 
 
+def test_known_equations_are_fitted_and_searched(capsys):
+    names = {"zoo_core": zoo_core}
+    exec(with_fewer_steps(blocks("python")[2]), names)
+    assert names["known"].constants == pytest.approx({"mass": 1.0, "length": 1.0}, rel=0.01)
+    assert "torch.Size([64, 1])" in capsys.readouterr().out
+    assert -700.0 < names["plan"].value.mean() < -50.0
+
+
 def test_the_model_of_ones_own_keeps_the_contract():
     replay = zoo_core.Replay.collect("Pendulum-v1", 1_000, seed=0)  # five episodes: dreams begin in five places
-    model_class = run(blocks("python")[2])["LinearModel"]
+    model_class = run(blocks("python")[3])["LinearModel"]
     model = check_world_model(model_class(replay.observation_space, replay.action_space), replay)
     check_dream_faces(model)
     zoo_core.DreamVecEnv(model, 64).reset()
@@ -85,12 +98,12 @@ def test_datasets_become_replays_and_replays_datasets(tmp_path, monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     zoo_core.Replay.collect("Pendulum-v1", 400, seed=0).to_minari("pendulum/random-v0")
     model = zoo_core.SimulatorModel("Pendulum-v1")
-    exec(with_fewer_steps(blocks("python")[4]), {"zoo_core": zoo_core, "model": model})
+    exec(with_fewer_steps(blocks("python")[5]), {"zoo_core": zoo_core, "model": model})
     assert len(zoo_core.Replay.from_minari("dreams/pendulum-v0")) >= 128
 
 
 def test_the_plugin_of_ones_own_registers_its_model():
-    names, registry = run(blocks("python")[3]), Registry("my-package 1.0")
+    names, registry = run(blocks("python")[4]), Registry("my-package 1.0")
     names["zoo_register"](registry)
     assert registry.get(WorldModelSpec, "least-squares").entry_point == "my_package.model:LinearModel"
     project = tomllib.loads(blocks("toml")[0])["project"]
@@ -102,7 +115,7 @@ def test_the_commands_run_one_after_the_other(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("zoo ")]
     assert [shlex.split(line)[1] for line in lines] == [
-        *("plugins", "list", "info", "train", "train", "train", "eval", "dream", "gap", "doctor", "new"),
+        *("plugins", "list", "info", *["train"] * 6, "eval", "dream", "gap", "doctor", "new"),
     ]
     for line in lines:
         assert main(shlex.split(with_fewer_steps(line), comments=True)[1:]) == 0, line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from benchmarks.learn import contest, dreams, dyna, figures, planning, recipes, search, sweeping
+from benchmarks.learn import contest, dreams, dyna, figures, pairs, planning, recipes, search, sweeping
 from benchmarks.learn.contest import Contest
 from benchmarks.learn.report import Measured, report
 from benchmarks.machine import ROOT
@@ -43,6 +43,11 @@ def run_search(*, seeds: Sequence[int] | None = None, jobs: int = 2, keep_contro
     return report(search.CASE, search.measure(search.SEEDS if seeds is None else seeds, jobs), write=seeds is None)
 
 
+def run_pairs(*, seeds: Sequence[int] | None = None, jobs: int = 2, keep_controls: bool = False) -> bool:
+    """Tries every pair of planner and model; it has neither seeds nor controls nor a figure."""
+    return report(pairs.CASE, pairs.measure(jobs=jobs), write=seeds is None)
+
+
 def run_contest(
     held: Contest,
     kind: str,
@@ -63,6 +68,7 @@ CASES: dict[str, Callable[..., bool]] = {
     **{task.case: partial(dreams.run_case, task) for task in dreams.TASKS},
     **{case: partial(run_dyna, case) for case in DYNA},
     search.CASE: run_search,
+    pairs.CASE: run_pairs,
     **{each.case: partial(run_contest, each, "learn") for each in (*planning.CONTESTS, recipes.RECIPES)},
 }
 LONG: dict[str, Callable[..., bool]] = {  # hours, or a GPU: run by name alone

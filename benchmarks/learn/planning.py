@@ -27,11 +27,13 @@ def pets(name: str = "pets", config: Mapping[str, Any] | None = None, **more: An
 
 def pets_controls(config: Mapping[str, Any]) -> tuple[Contender, ...]:
     """Returns PETS without its planner, without learning, and with nothing to learn."""
-    shooting = {**config, "planner": "random-shooting"}
+    budget = {"horizon": 25, "num_candidates": 400, "num_particles": 5}  # as many candidates as CEM, all at once
+    shooting = {**config, "planner": "random-shooting", "planner_config": budget}
+    alone = {**config, "planner.num_particles": 1}  # the environment has no chance in it
     return (
         pets("random shooting", shooting, note="the best of uniformly random plans, in a model learned the same way"),
         pets("untrained model", config, untrained=True, note="weights as they began; scales and bounds fitted"),
-        pets("exact simulator", config, exact=True, note="the same planner in the environment itself: the ceiling"),
+        pets("exact simulator", alone, exact=True, note="the same planner in the environment itself: the ceiling"),
     )
 
 
