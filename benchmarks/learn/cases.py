@@ -58,7 +58,7 @@ def run_contest(
 ) -> bool:
     """Holds a contest, as `run_dyna` runs a case of Dyna; `kind` is the folder of its result."""
     measure = recipes.measure if held is recipes.RECIPES else partial(contest.measure, held, directory=RUNS)
-    passed = report(held.case, measure(contest.SEEDS if seeds is None else seeds, jobs), write=seeds is None, kind=kind)
+    passed = report(held.case, measure(held.seeds if seeds is None else seeds, jobs), write=seeds is None, kind=kind)
     if seeds is None:
         figures.draw(held.case)
     return passed

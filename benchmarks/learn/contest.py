@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,6 +68,7 @@ class Contest:
         evaluate_every: real steps between two points of a curve; None: a curve is made of the episodes of learning.
         curve_episodes: of an evaluation on the way.
         checkpoint_every: real steps between two checkpoints of a long run, which goes on where it was stopped.
+        seeds: of each contender.
     """
 
     case: str
@@ -82,6 +83,7 @@ class Contest:
     evaluate_every: int | None = None
     curve_episodes: int = 5
     checkpoint_every: int | None = None
+    seeds: Sequence[int] = SEEDS
 
 
 class Learned(NamedTuple):
@@ -89,6 +91,16 @@ class Learned(NamedTuple):
 
     run: Run
     points: list[tuple[int, float]]
+
+    def write(self, path: Path) -> None:
+        """Writes it as JSON."""
+        path.write_text(json.dumps({"run": asdict(self.run), "points": self.points}))
+
+    @classmethod
+    def read(cls, path: Path) -> Learned:
+        """Reads what `write` wrote."""
+        stored = json.loads(path.read_text())
+        return cls(Run(**stored["run"]), [(step, score) for step, score in stored["points"]])
 
 
 class CurveCallback(BaseCallback):
@@ -170,14 +182,20 @@ def learn(contest: Contest, contender: Contender, directory: Path | None, seed: 
     )
     if contender.untrained:
         agent.model.fit = partial(agent.model.fit, max_updates=0)
-    home = None if directory is None else directory / contest.case / f"{contender.name}-{seed}"
-    callback, checkpoints = CurveCallback(contest), None
-    if contest.checkpoint_every is not None and home is not None:
-        home.mkdir(parents=True, exist_ok=True)
-        callback = CurveCallback(contest, home / "curve.jsonl")
-        checkpoints = Checkpoints(home / "checkpoints", every=contest.checkpoint_every, resume=True)
+    if contest.checkpoint_every is None or directory is None:
+        callback = CurveCallback(contest)
+        agent.learn(contest.env_steps, callback=callback, log_interval=10**9)
+        return Learned(judge(contest, agent, seed, begun, agent.num_timesteps), callback.points)
+    home = directory / contest.case / f"{contender.name}-{seed}"
+    if (done := home / "learned.json").exists():
+        return Learned.read(done)
+    home.mkdir(parents=True, exist_ok=True)
+    callback = CurveCallback(contest, home / "curve.jsonl")
+    checkpoints = Checkpoints(home / "checkpoints", every=contest.checkpoint_every, resume=True)
     agent.learn(contest.env_steps, callback=callback, log_interval=10**9, checkpoints=checkpoints)
-    return Learned(judge(contest, agent, seed, begun, agent.num_timesteps), callback.points)
+    learned = Learned(judge(contest, agent, seed, begun, agent.num_timesteps), callback.points)
+    learned.write(done)
+    return learned
 
 
 def judge(contest: Contest, policy: Any, seed: int, begun: float, env_steps: int) -> Run:
