@@ -42,7 +42,7 @@ class ActionBox:
 
     def to_env(self, units: Tensor) -> Tensor:
         """Returns float32 actions `[..., *shape]` in the environment's units, of `[..., A]` in [-1, 1]."""
-        actions = torch.addcmul(self._middle, units, self._half).clamp(self._low, self._high)
+        actions = torch.lerp(self._low, self._high, (units + 1.0) / 2.0).clamp(self._low, self._high)
         return actions.reshape(*units.shape[:-1], *self._shape)
 
     def to_units(self, actions: Tensor) -> Tensor:

@@ -48,8 +48,9 @@ class CEM(Planner):
         parameters = search.begin(num_roots, None if previous is None else previous.memory)
         value = torch.zeros(num_roots, device=rng.device)
         done = torch.zeros(num_roots, dtype=torch.bool, device=rng.device)
+        sequence: Tensor  # of each root, from the last iteration that it took part in
         with torch.no_grad():
-            for _ in range(config.iterations):
+            for iteration in range(config.iterations):
                 imagined = imagine(
                     model,
                     state,
@@ -66,10 +67,11 @@ class CEM(Planner):
                 moved = search.fit(elites.sequences, weight, parameters)
                 parameters = torch.where(_over(done, parameters), parameters, moved)
                 value = torch.where(done, value, elites.mean_return(weight))
+                chosen = search.choose(parameters, elites)
+                sequence = chosen if iteration == 0 else torch.where(_over(done, chosen), sequence, chosen)
                 done = done | (search.variance(parameters).flatten(1).amax(1) < config.min_variance)
                 if bool(done.all()):
                     break
-            sequence = search.choose(parameters, elites)
         return Plan(sequence[:, 0], value, sequence=sequence, memory=search.memory(parameters))
 
 
