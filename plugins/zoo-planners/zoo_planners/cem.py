@@ -48,9 +48,9 @@ class CEM(Planner):
         parameters = search.begin(num_roots, None if previous is None else previous.memory)
         value = torch.zeros(num_roots, device=rng.device)
         done = torch.zeros(num_roots, dtype=torch.bool, device=rng.device)
-        sequence: Tensor  # of each root, from the last iteration that it took part in
+        sequence: Tensor | None = None  # of each root, from the last iteration that it took part in
         with torch.no_grad():
-            for iteration in range(config.iterations):
+            for _ in range(config.iterations):
                 imagined = imagine(
                     model,
                     state,
@@ -68,10 +68,11 @@ class CEM(Planner):
                 parameters = torch.where(_over(done, parameters), parameters, moved)
                 value = torch.where(done, value, elites.mean_return(weight))
                 chosen = search.choose(parameters, elites)
-                sequence = chosen if iteration == 0 else torch.where(_over(done, chosen), sequence, chosen)
+                sequence = chosen if sequence is None else torch.where(_over(done, chosen), sequence, chosen)
                 done = done | (search.variance(parameters).flatten(1).amax(1) < config.min_variance)
                 if bool(done.all()):
                     break
+        assert sequence is not None  # there is an iteration at least
         return Plan(sequence[:, 0], value, sequence=sequence, memory=search.memory(parameters))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from stable_baselines3.common.vec_env import unwrap_vec_normalize
 
 from zoo_core.errors import ConfigError, UnsupportedSpaceError
 from zoo_core.model_based_agent import ModelBasedAgent
@@ -26,7 +27,7 @@ class PlanningAgent(ModelBasedAgent):
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
         self._check_planner()
-        self._check_normalization()
+        _check_normalization(self.env, who=type(self).__name__)
         self.planner = make_planner(self.config.planner, self.config.planner_config)
         self._acting, self._collecting = (self._policy(name) for name in ("acting", "collecting"))
 
@@ -47,8 +48,8 @@ class PlanningAgent(ModelBasedAgent):
 
     def set_env(self, env: Any, force_reset: bool = True) -> None:
         """Replaces the environment; what was learned and stored is kept if the number of environments is the same."""
+        _check_normalization(env, who=type(self).__name__)
         super().set_env(env)
-        self._check_normalization()
 
     def to_checkpoint(self) -> Any:
         """Returns where the two random streams stand."""
@@ -79,10 +80,11 @@ class PlanningAgent(ModelBasedAgent):
                 f"planner {planner.id!r} {need}, got model {model.id!r}; it fits {', '.join(fitting) or 'none'}"
             )
 
-    def _check_normalization(self) -> None:
-        normalize = self.get_vec_normalize_env()
-        if normalize is not None and normalize.norm_obs:
-            raise ValueError(
-                f"{type(self).__name__} plans in raw observations, which its world model is fitted to: wrap the "
-                "environment in VecNormalize(..., norm_obs=False)"
-            )
+
+def _check_normalization(env: Any, *, who: str) -> None:
+    normalize = unwrap_vec_normalize(env)
+    if normalize is not None and normalize.norm_obs:
+        raise ValueError(
+            f"{who} plans in raw observations, which its world model is fitted to: wrap the environment in "
+            "VecNormalize(..., norm_obs=False)"
+        )
