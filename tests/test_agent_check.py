@@ -154,6 +154,22 @@ class LooksAtOtherRows(Tally):
         return (actions * 0 + int(observation.mean() > 0) if deterministic else actions), state
 
 
+class DrawsByRow(Tally):
+    """As a planner does: row i of a batch has random numbers of its own, the same at every call."""
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        actions, state = super().predict(observation, state, episode_start, deterministic)
+        if deterministic and np.ndim(observation) > 1:
+            actions = np.random.default_rng(len(actions)).integers(2, size=len(actions))
+        return actions, state
+
+
+class DrawsByRowAndLooksAtOthers(DrawsByRow):
+    def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        actions, state = super().predict(observation, state, episode_start, deterministic)
+        return ((actions + int(observation.mean() > 0)) % 2 if deterministic else actions), state
+
+
 class ExpectsOneRow(Tally):
     def predict(self, observation, *args, **kwargs):
         if observation.ndim > 1 and len(observation) > 1:
@@ -219,7 +235,7 @@ def test_registered_agents_keep_the_contract(id):
     check_agent(load_object(agent_spec(id).entry_point), "CartPole-v1")
 
 
-@pytest.mark.parametrize("agent_class", [Tally, RefusesMoreThanOneEnvironment])
+@pytest.mark.parametrize("agent_class", [Tally, DrawsByRow, RefusesMoreThanOneEnvironment])
 def test_a_careful_agent_is_accepted(agent_class):
     assert check_agent(agent_class, "CartPole-v1").num_timesteps == 128
 
@@ -237,7 +253,8 @@ def test_a_careful_agent_is_accepted(agent_class):
         (LearnsNothing, "seen: nothing was learned in 64 steps; to mend it: check a smaller config"),
         (LearnsUnseeded, "the same seed gives the same agent; seen: to_file/total differs"),
         (IgnoresItsSeed, "two seeds give two agents"),
-        (LooksAtOtherRows, "predict acts on each row of a batch, whatever the other rows are"),
+        (LooksAtOtherRows, "predict acts on each row of a batch as on the row alone"),
+        (DrawsByRowAndLooksAtOthers, "predict acts on each row of a batch, whatever the other rows are"),
         (ExpectsOneRow, "of any number of rows; seen: RuntimeError: shapes do not match"),
         (ExpectsOneEnvironment, "in several environments at once; seen: RuntimeError: shapes do not match, with 4"),
         (Forgets, "a loaded agent is the saved one, byte for byte; seen: to_file/total differs"),

@@ -257,6 +257,34 @@ def test_settings_win_over_the_preset_and_the_preset_over_the_defaults():
     assert (config.horizon, config.model_config, config.rate) == (7, {"hidden": 500}, 1e-3)
 
 
+@dataclass(frozen=True)
+class TunedConfig(SearchConfig):
+    model_config: Mapping[str, Any] | None = field(default_factory=lambda: {"members": 7})
+
+
+def test_a_component_of_another_name_loses_the_config_of_the_one_before():
+    assert build_config(SearchConfig, {"model": "mlp"}, preset="paper").model_config is None
+    assert build_config(TunedConfig, {"model": "mlp"}).model_config is None
+    assert build_config(TunedConfig, {"model.hidden": 3, "model": "mlp"}).model_config == {"hidden": 3}
+    assert build_config(TunedConfig, {"model": "mlp", "model_config": {"a": 1}}).model_config == {"a": 1}
+    assert build_config(SearchConfig, {"model": "mlp"}, preset="paper").horizon == 30
+
+
+def test_a_component_of_the_same_name_keeps_it():
+    assert build_config(SearchConfig, {"model": "ensemble"}, preset="paper").model_config == {"hidden": 500}
+    assert build_config(TunedConfig, {"model": "ensemble", "model.hidden": 3}).model_config == {
+        "members": 7,
+        "hidden": 3,
+    }
+
+
+def test_an_override_of_a_file_replaces_a_component_with_its_config():
+    data = {"model": "ensemble", "model_config": {"members": 7}, "horizon": 9}
+    config = config_from_json(SearchConfig, data, overrides={"model": "mlp", "model.hidden": 3})
+    assert (config.model, config.model_config, config.horizon) == ("mlp", {"hidden": 3}, 9)
+    assert config_from_json(TunedConfig, {**data, "model": "mlp"}).model_config == {"members": 7}
+
+
 def test_an_unknown_preset_lists_those_there_are():
     with pytest.raises(ConfigError, match="unknown preset 'cpu'; choose one of 'paper'"):
         preset_values(SearchConfig, "cpu")

@@ -94,7 +94,8 @@ class ModelBasedAgent(Agent):
 
     def collect_at_random(self, steps: int, *, episodes: int | None = None) -> dict[str, float]:
         """Does what `collect` does, by uniformly random actions."""
-        return self.collect(RandomPolicy(self.action_space, seed=self.seed), steps, episodes=episodes)
+        seed = stream_seed(self.seed, f"random-{len(self.replay)}") if len(self.replay) else self.seed
+        return self.collect(RandomPolicy(self.action_space, seed=seed), steps, episodes=episodes)
 
     def fit(self) -> dict[str, float]:
         """Fits the model to all real steps so far."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,7 +61,8 @@ class Contest:
         env_steps: real steps of each contender.
         contender: who is judged.
         controls: who is beside it.
-        bar: what at least two of three seeds must reach.
+        bar: what at least two of three seeds must reach; the score of the control "sac alone" with the same seed is
+            among the figures of a run, as "sac_alone".
         episodes: of an evaluation.
         optimum: exact return from first observations `[N, ...]`, where it is known: figures have the regret then.
         optimum_note: how it is known.
@@ -162,6 +163,7 @@ def measure(contest: Contest, seeds: Sequence[int], jobs: int, *, directory: Pat
     controls.append(Control("random policy", [_random(contest, seed) for seed in seeds]))
     if contest.optimum is not None:
         controls.append(Control("exact optimum", score=_optimum(contest), note=contest.optimum_note))
+    runs = [beside(learned.run, seed_index, controls) for seed_index, learned in enumerate(of_seeds[0])]
     bar = Bar(contest.bar, min(RUNS_REQUIRED, len(seeds))) if contest.bar else None
     curves = {each.name: _curve(contest, done) for each, done in zip(contenders, of_seeds, strict=True)}
     extra = {
@@ -169,7 +171,14 @@ def measure(contest: Contest, seeds: Sequence[int], jobs: int, *, directory: Pat
         "curves": {name: points for name, points in curves.items() if points},
         "seeds_at_a_time": jobs,
     }
-    return Measured(bar, [learned.run for learned in of_seeds[0]], controls, extra)
+    return Measured(bar, runs, controls, extra)
+
+
+def beside(run: Run, index: int, controls: Sequence[Control]) -> Run:
+    """Returns a run with what each control came to with the same seed among its figures."""
+    scores = {control.name: control.runs[index].score for control in controls if control.runs}
+    names = {name: name.replace(",", "").replace(" ", "_") for name in scores}
+    return replace(run, figures={**run.figures, **{names[name]: score for name, score in scores.items()}})
 
 
 def learn(contest: Contest, contender: Contender, directory: Path | None, seed: int) -> Learned:

@@ -55,7 +55,12 @@ PENDULUM = Contest(
     2_000,  # ten episodes, the first of random actions
     pets(),
     pets_controls({}),
-    (Condition("score", ">=", -200.0), Condition("regret", "<=", 30.0), Condition("env_steps", "<=", 2_000)),
+    (
+        Condition("score", ">=", -200.0),
+        Condition("regret", "<=", 30.0),
+        Condition("env_steps", "<=", 2_000),
+        Condition("untrained_model", "<=", -200.0),
+    ),
     optimum=pendulum_optimum,
     optimum_note="grid dynamic programming, from the same 20 starts",
 )
@@ -65,7 +70,7 @@ SWING_UP = Contest(
     2_000,  # ten trials, the first of random actions
     pets(config=KNOWN_REWARD),
     pets_controls(KNOWN_REWARD),
-    (Condition("score", ">=", 150.0), Condition("env_steps", "<=", 2_000)),
+    (Condition("score", ">=", 150.0), Condition("env_steps", "<=", 2_000), Condition("untrained_model", "<=", 150.0)),
 )
 INVERTED_PENDULUM = Contest(
     "mbpo-inverted-pendulum",
@@ -78,10 +83,42 @@ INVERTED_PENDULUM = Contest(
         Contender("mbpo, untrained model", "mbpo", "cpu", KNOWN_TERMINATION, untrained=True),
         Contender("mbpo, termination learned", "mbpo", "cpu"),
     ),
-    (Condition("score", ">=", 900.0), Condition("env_steps", "<=", 3_000)),
+    (Condition("score", ">=", 900.0), Condition("env_steps", "<=", 3_000), Condition("sac_alone", "<=", 900.0)),
     evaluate_every=500,
 )
-CONTESTS = (PENDULUM, SWING_UP, INVERTED_PENDULUM)
+SMALL = {"model": "mlp", "model.hidden": 64}
+
+
+def mpc(planner: str, **config: Any) -> Contender:
+    """Any planner in a small network that was learned by the same steps."""
+    settings = {f"planner.{name}": value for name, value in config.items()}
+    return Contender(f"mpc, {planner}", "mpc", config={**SMALL, "planner": planner, **settings})
+
+
+MPC_PENDULUM = Contest(
+    "mpc-pendulum",
+    "Pendulum-v1",
+    1_000,
+    mpc("cem", num_candidates=100, num_elites=10, iterations=4),
+    (
+        mpc("icem"),
+        mpc("mppi", horizon=20, num_candidates=100, num_elites=10, max_std=1.0),
+        mpc("gradient", horizon=20),
+        mpc("random-shooting", num_candidates=400),
+    ),
+    (Condition("score", ">=", -200.0), Condition("env_steps", "<=", 1_000)),
+    optimum=pendulum_optimum,
+    optimum_note="grid dynamic programming, from the same 20 starts",
+)
+MPC_CART_POLE = Contest(
+    "mpc-cart-pole",
+    "CartPole-v1",
+    1_000,
+    mpc("cem", num_candidates=100, num_elites=10, iterations=3),
+    (mpc("forward-search", depth=6, gamma=1.0), mpc("rollout"), mpc("random-shooting")),
+    (Condition("score", ">=", 475.0), Condition("env_steps", "<=", 1_000)),
+)
+CONTESTS = (PENDULUM, SWING_UP, INVERTED_PENDULUM, MPC_PENDULUM, MPC_CART_POLE)
 
 HOPPER = Contest(
     "mbpo-hopper",

@@ -99,7 +99,7 @@ def train(
             learner, replay = _prepare(run.record, shown, _checkpoints(run, resume=True))
             _reopen(run, command_line(context))
         seconds = _learn(learner, run, replay, shown, resume=resume is not None)
-        result = _finish(learner, run)
+        result = _finish(learner, run, shown)
         write_card(run.path)
     if as_json:
         print_json({"run": str(run.path), **run.record})
@@ -244,7 +244,7 @@ def _track(run: RunDirectory) -> list[Tracker]:
     return [tracker]
 
 
-def _finish(learner: Agent, run: RunDirectory) -> Any:
+def _finish(learner: Agent, run: RunDirectory, shown: Shown) -> Any:
     """Evaluates the agent, if asked for, and completes the record."""
     from zoo_core.env_state import read_first
 
@@ -254,8 +254,14 @@ def _finish(learner: Agent, run: RunDirectory) -> Any:
     if episodes:
         from zoo_core.evaluation import evaluate
 
+        if shown.bar:
+            typer.echo(f"evaluating over {episodes} episodes")
         arguments = {"env_kwargs": env["kwargs"], "env_state": state}
-        result = evaluate(learner, env["id"], episodes=episodes, **arguments)
+        try:
+            result = evaluate(learner, env["id"], episodes=episodes, **arguments)
+        except Exception as error:  # the agent is saved by now
+            run.update(status="failed", error=f"the evaluation: {type(error).__name__}: {error}")
+            raise
     learner.get_env().close()
     run.update(status="finished", result=result and result.to_json())
     return result

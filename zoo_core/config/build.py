@@ -45,9 +45,9 @@ def build_config(
         raise ConfigError(
             f"{owner}: expected a mapping or a {config_class.__name__}, got {type(value).__name__}: {value!r}"
         )
-    if preset is not None:
-        value = merge_settings(preset_values(config_class, preset, owner=owner), value)
     defaults = field_defaults(config_class)
+    base: Mapping[str, Any] = {} if preset is None else preset_values(config_class, preset, owner=owner)
+    value = override(base, value, defaults)
     _check_names(value, defaults, owner)
     hints = get_type_hints(config_class)
     settings = expand_dotted(value, defaults)
@@ -59,6 +59,26 @@ def build_config(
         return config_class(**arguments)
     except ValueError as error:
         raise ConfigError(f"{owner}: {error}") from error
+
+
+def override(base: Mapping[str, Any], settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns `base` followed by `settings`; a component of another name loses the config of the one before.
+
+    What was written for one component says nothing of another: `{"planner": "icem"}` over a preset whose planner is
+    "cem" leaves icem its own defaults.
+
+    Args:
+        base: Settings, such as those of a preset.
+        settings: Over them.
+        defaults: Every field of the config class with its default; components are those with a field `x_config`.
+    """
+    replaced = [
+        name
+        for name in defaults
+        if f"{name}_config" in defaults and name in settings and settings[name] != base.get(name, defaults[name])
+    ]
+    kept = {key: value for key, value in base.items() if key.partition(".")[0].removesuffix("_config") not in replaced}
+    return merge_settings({**kept, **{f"{name}_config": None for name in replaced}}, settings)
 
 
 def preset_values(config_class: type, name: str, *, owner: str = "") -> Mapping[str, Any]:

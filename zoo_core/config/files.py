@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from zoo_core.config.build import build_config, field_defaults
+from zoo_core.config.build import build_config, field_defaults, override
 from zoo_core.config.functions import is_reference, reference_of, resolve_trusted
-from zoo_core.config.settings import as_mapping, expand_dotted, merge_settings
+from zoo_core.config.settings import as_mapping, expand_dotted
 from zoo_core.errors import ConfigError
 
 Config = TypeVar("Config")
@@ -63,8 +63,9 @@ def config_from_json(
     Raises:
         ConfigError: As `build_config`, or the data names a function of any other place.
     """
-    values = merge_settings({name: _from_json(value) for name, value in data.items()}, overrides or {})
-    values = expand_dotted(values, field_defaults(config_class))
+    stored = {name: _from_json(value) for name, value in data.items()}
+    defaults = field_defaults(config_class)
+    values = expand_dotted(override(stored, overrides or {}, defaults), defaults)
     for name, value in values.items():
         _reject_refused(value, name, owner or config_class.__name__)
     return build_config(config_class, values, owner=owner)

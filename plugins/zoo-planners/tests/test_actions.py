@@ -78,7 +78,9 @@ def test_rounding_leads_out_of_no_box():
 
 @pytest.mark.parametrize(("low", "high"), [(-np.inf, np.inf), (0.0, np.inf), (-np.inf, 1.0)])
 def test_bounds_must_be_finite(low, high):
-    with pytest.raises(UnsupportedSpaceError, match=r"tester searches between the bounds of its actions, which must be"):
+    with pytest.raises(
+        UnsupportedSpaceError, match=r"tester searches between the bounds of its actions, which must be"
+    ):
         box(low, high, (2,))
 
 
@@ -99,7 +101,9 @@ def test_what_the_message_says_to_do_helps():
     env = Unbounded(gym.make("Pendulum-v1"))
     with pytest.raises(UnsupportedSpaceError) as error:
         ActionBox(Acts(env.action_space), "tester")
-    hint = str(error.value).split("; ")[1].removeprefix("gymnasium.wrappers.").removesuffix(" gives an environment others")
+    hint = (
+        str(error.value).split("; ")[1].removeprefix("gymnasium.wrappers.").removesuffix(" gives an environment others")
+    )
     bounded = eval(hint, {"TransformAction": TransformAction, "env": env, "Box": lambda _: Box(-2.0, 2.0, (1,))})
     tiny = {"model": "linear", "planner": "random-shooting", "planner.num_candidates": 4, "initial_steps": 20}
     agent = zoo_core.make_agent("mpc", bounded, tiny, seed=0, device="cpu").learn(25)
@@ -108,7 +112,9 @@ def test_what_the_message_says_to_do_helps():
 
 def test_discrete_actions_are_counted_and_others_refused():
     assert num_actions(Acts(Discrete(5, start=3)), "tester") == 5
-    with pytest.raises(UnsupportedSpaceError, match=r"tester takes Discrete action spaces, got MultiDiscrete\(\[2 2\]\)"):
+    with pytest.raises(
+        UnsupportedSpaceError, match=r"tester takes Discrete action spaces, got MultiDiscrete\(\[2 2\]\)"
+    ):
         num_actions(Acts(MultiDiscrete([2, 2])), "tester")
     with pytest.raises(UnsupportedSpaceError, match=r"tester takes Box action spaces, got Discrete\(5\)"):
         ActionBox(Acts(Discrete(5)), "tester")

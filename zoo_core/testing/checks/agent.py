@@ -125,11 +125,21 @@ def _check_predict(agent: Agent, env_id: str) -> None:
 
 
 def _check_rows(agent: Agent, obs: Any) -> None:
-    """Changes all rows of a batch but one, where nothing is drawn at random or the same again for the same batch."""
+    """Compares rows of a batch with other batches, where nothing is drawn at random or the same for the same batch."""
     whole, again = _actions(agent, obs), _actions(agent, obs)
     if not same(whole, again):
         return
     space, num = agent.observation_space, len(optree.tree_leaves(obs)[0])
+    alike = _actions(agent, spaces.index(space, obs, np.zeros(num, dtype=int)))
+    if same(alike, spaces.index(agent.action_space, alike, np.zeros(num, dtype=int))):  # no row draws for itself
+        rows = [_actions(agent, row) for row in spaces.unbatch(space, obs)]
+        alone = spaces.batch_of(agent.action_space, rows)
+        expect(
+            same(whole, alone, tolerance=_CLOSE),
+            "predict acts on each row of a batch as on the row alone",
+            difference(whole, alone),
+            "let no row look at another",
+        )
     for i in range(num):
         others = spaces.index(space, obs, np.where(np.arange(num) == i, i, (i + 1) % num))
         mixed, kept = (spaces.index(agent.action_space, a, slice(i, i + 1)) for a in (_actions(agent, others), whole))
