@@ -32,6 +32,12 @@ def test_predictions_are_held_and_reported():
     assert bounds.hold_reward(torch.tensor([-5.0, 0.5, 9.0])).tolist() == [-1.0, 0.5, 2.0]
 
 
+def test_rewards_that_are_known_are_left_free():
+    bounds = Bounds(spaces.Box(-1.0, 1.0, (2,)))
+    bounds.fit(DATA, None, margin=0.25)
+    assert bounds.hold_reward(torch.tensor([-1e9, 1e9])).tolist() == [-1e9, 1e9]
+
+
 def test_before_the_fit_only_the_space_bounds_a_dream():
     bounds = Bounds(spaces.Box(-1.0, 1.0, (2,)))
     assert bounds.hold_obs(torch.tensor([[5.0, 0.5]]))[0].tolist() == [[1.0, 0.5]]

@@ -115,13 +115,28 @@ def test_who_learns_learns_and_who_stays_untrained_has_its_first_weights(judged)
     assert judged[1].model.replay_steps == 50
 
 
-def test_who_is_exact_plans_in_the_environment_itself(judged):
+def test_who_is_exact_plans_in_equations_that_are_those_of_the_environment(judged):
     learned = contest.learn(PLAIN, EXACT, None, 7)
     (policy,) = judged
     assert isinstance(policy, PlanningPolicy)
-    assert isinstance(policy.model, SimulatorModel)
+    seen = zoo_core.Replay.collect(ENV_ID, 30, seed=1)
+    assert contest.step_error(policy.model, SimulatorModel(ENV_ID), seen) < contest.EXACT
     assert (policy.planner.config.num_candidates, policy.planner.config.horizon) == (8, 3)
     assert (learned.run.seed, learned.run.env_steps, learned.points) == (7, 0, [])
+
+
+def test_equations_that_are_not_those_of_the_environment_are_noticed(monkeypatch):
+    monkeypatch.setattr(zoo_core, "SimulatorModel", lambda env_id: SimulatorModel("Pendulum-v1", g=9.0))
+    with pytest.raises(RuntimeError, match=f"the equations of {ENV_ID} are off by 0.0"):
+        contest.learn(PLAIN, EXACT, None, 0)
+
+
+def test_a_run_has_what_every_control_came_to_with_the_same_seed(measured):
+    names = ("untrained_model", "exact_simulator", "random_policy")
+    for i, run in enumerate(measured.runs):
+        expected = [control.runs[i].score for control in measured.controls[:3]]
+        assert [run.figures[name] for name in names] == expected
+    assert {"return_std", "regret", *names} == set(measured.runs[0].figures)
 
 
 @pytest.mark.parametrize(("num", "required"), [(1, 1), (2, 2), (3, 2)])
@@ -249,11 +264,10 @@ def test_every_recipe_is_compared_with_the_one_before_seed_by_seed(monkeypatch):
     monkeypatch.setattr(contest, "_random", lambda held, seed: Run(seed, 0.0))
     measured = recipes.measure((0, 1), 1)
     assert [run.score for run in measured.runs] == [150.0, 140.0]
-    assert [run.figures for run in measured.runs] == [
-        {"replanning_adds": 60.0, "refitting_adds": 80.0, "knowing_the_equations_adds": 190.0},
-        {"replanning_adds": 9.5, "refitting_adds": 100.5, "knowing_the_equations_adds": 99.0},
-    ]
-    assert [condition.metric for condition in measured.bar.conditions] == list(measured.runs[0].figures)
+    adds = ("replanning_adds", "refitting_adds", "knowing_the_equations_adds")
+    gains = [[run.figures[name] for name in adds] for run in measured.runs]
+    assert gains == [[60.0, 80.0, 190.0], [9.5, 100.5, 99.0]]
+    assert tuple(condition.metric for condition in measured.bar.conditions) == adds
     assert all(condition.op == ">=" and condition.value > 0.0 for condition in measured.bar.conditions)
 
 

@@ -192,12 +192,18 @@ class Swallows(Careless):
         return Plan(model.legal_actions(state).int().argmax(1), torch.zeros(num))
 
 
+class Picky(Careless):
+    def check(self, model):
+        raise ValueError("no game is good enough")
+
+
 @pytest.mark.parametrize(
     ("planner_class", "message"),
     [
         (Illegal, "the action is legal"),
         (Floats, r"the action is torch.int64 \[3\]; seen: torch.float32 \[3\]"),
         (Remembers, "the same rng gives the same plan"),
+        (Picky, "`check` passes a model in which `plan` finds a plan; seen: ValueError: no game is good enough"),
         (Swallows, "if all returns are NaN, plan raises NonFiniteError"),
     ],
 )

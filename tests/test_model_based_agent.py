@@ -132,9 +132,11 @@ def test_behind_a_normalisation_everything_is_raw():
     assert agent.collected[-1]["real/ep_rew_mean"] == pytest.approx(-2.5)
 
 
-@pytest.mark.parametrize(("episodes", "steps", "lengths"), [(1, 3, [3]), (2, 5, [3, 5]), (3, 6, [3, 5, 3])])
+@pytest.mark.parametrize(
+    ("episodes", "steps", "lengths"), [(1, 3, [3]), (2, 5, [3, 5]), (8, 15, [3, 5, 3, 3, 5, 3, 3, 5])]
+)
 def test_the_episodes_of_all_environments_count(episodes, steps, lengths):
-    """Those of one have 3 steps, those of the other 5."""
+    """Those of one have 3 steps, those of the other 5; after 15 one ends in each."""
     env = corridors(3, 5)
     replay, made = Replay(env.observation_space, env.action_space, num_envs=2), []
     policy = RandomPolicy(env.action_space)

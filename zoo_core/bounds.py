@@ -57,14 +57,17 @@ class Bounds(nn.Module):
         self.register_buffer("reward_high", torch.tensor(torch.inf))
         self._space = space
 
-    def fit(self, obs: Tensor, reward: Tensor, margin: float, *, reach: float = REACH) -> None:
-        """Takes the range of observations `[N, D]`, as `range_within_reach` has it, and that of rewards `[N]`."""
+    def fit(self, obs: Tensor, reward: Tensor | None, margin: float, *, reach: float = REACH) -> None:
+        """Takes the range of observations `[N, D]`, as `range_within_reach` has it, and that of rewards `[N]`; None
+        leaves rewards free.
+        """
         limits = torch.as_tensor(np.stack([self._space.low, self._space.high]), dtype=obs.dtype, device=obs.device)
         low, high = range_within_reach(obs, limits[0], limits[1], margin, reach=reach)
         self.obs_low.copy_(low)
         self.obs_high.copy_(high)
-        self.reward_low.copy_(reward.min())
-        self.reward_high.copy_(reward.max())
+        if reward is not None:
+            self.reward_low.copy_(reward.min())
+            self.reward_high.copy_(reward.max())
 
     def hold_obs(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Returns observations `[B, D]` inside the box, and which rows `[B]` had to be held."""

@@ -6,6 +6,8 @@ import operator
 from typing import Any
 
 import numpy as np
+import torch
+from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 from zoo_core.acting import Collector, RandomPolicy
@@ -27,14 +29,7 @@ class ModelBasedAgent(Agent):
 
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
-        self.model: WorldModel = make_model(
-            self.config.model,
-            self.observation_space,
-            self.action_space,
-            self.config.model_config,
-            seed=stream_seed(self.seed, "model"),
-            device=self.device,
-        )
+        self.model = build_model(self)
         self.round = 0  # fits made, and what came with each
         self._begin_replay()
 
@@ -100,10 +95,9 @@ class ModelBasedAgent(Agent):
     def fit(self) -> dict[str, float]:
         """Fits the model to all real steps so far."""
         rng = stream(self.model, self.seed, f"fit-{self.round}")
-        with Progress("fit the model, updates", None, show=self.progress_bar) as progress:
-            metrics = self.model.fit(self.replay, rng=rng, callback=lambda updates, _: progress.to(updates))
+        metrics = fit_with_progress(self.model, self.replay, rng=rng, show=self.progress_bar)
         self.round += 1
-        return {f"model/{name}": value for name, value in metrics.items()}
+        return metrics
 
     def take_replay(self, replay: Replay) -> None:
         """Goes on with stored experience, which is kept and may grow.
@@ -111,10 +105,7 @@ class ModelBasedAgent(Agent):
         Raises:
             ValueError: it is of other spaces, or of another number of environments.
         """
-        for name in ("observation_space", "action_space", "num_envs"):
-            wanted, found = getattr(self.env, name), getattr(replay, name)
-            if wanted != found:
-                raise ValueError(f"{name} of the replay is {found}, that of the agent's environment is {wanted}")
+        check_replay(replay, self.env)
         self._go_on_with(replay)
 
     # -- files ---------------------------------------------------------------------------------------------------------
@@ -142,3 +133,37 @@ class ModelBasedAgent(Agent):
             self.replay, self._collector = replay, Collector(self.env, replay)
         else:
             self._begin_replay()
+
+
+# -- what agents of another base share with these ----------------------------------------------------------------------
+
+
+def build_model(agent: Agent) -> WorldModel:
+    """Makes the model that an agent's config names in `model` and `model_config`, for its spaces, on its device."""
+    return make_model(
+        agent.config.model,
+        agent.observation_space,
+        agent.action_space,
+        agent.config.model_config,
+        seed=stream_seed(agent.seed, "model"),
+        device=agent.device,
+    )
+
+
+def check_replay(replay: Replay, env: VecEnv) -> None:
+    """Checks that stored experience can go on in an environment.
+
+    Raises:
+        ValueError: it is of other spaces, or of another number of environments.
+    """
+    for name in ("observation_space", "action_space", "num_envs"):
+        wanted, found = getattr(env, name), getattr(replay, name)
+        if wanted != found:
+            raise ValueError(f"{name} of the replay is {found}, that of the agent's environment is {wanted}")
+
+
+def fit_with_progress(model: WorldModel, replay: Replay, *, rng: torch.Generator, show: bool) -> dict[str, float]:
+    """Fits a model to a replay, with a progress bar if `show`; returns its metrics as "model/..."."""
+    with Progress("fit the model, updates", None, show=show) as progress:
+        metrics = model.fit(replay, rng=rng, callback=lambda updates, _: progress.to(updates))
+    return {f"model/{name}": value for name, value in metrics.items()}

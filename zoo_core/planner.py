@@ -63,6 +63,13 @@ class Planner(ABC):
         self.config = build_config(self.config_class, config) if self.config_class else config
         self.evaluate = evaluate
 
+    def check(self, model: WorldModel) -> None:  # noqa: B027  # nothing to object to, by default
+        """Raises what `plan` would raise of this model from any state; agents call it before their first step.
+
+        Args:
+            model: to search in, fitted or not.
+        """
+
     @abstractmethod
     def plan(self, model: WorldModel, state: State, *, rng: torch.Generator, previous: Plan | None = None) -> Plan:
         """Searches from B roots.

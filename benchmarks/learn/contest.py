@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 import zoo_core
@@ -18,12 +19,16 @@ from benchmarks.learn.report import Measured, curve, for_all_seeds
 from benchmarks.results import Bar, Condition, Control, Run
 from zoo_core.checkpoint import Checkpoints
 from zoo_core.evaluation import evaluate
+from zoo_core.replay import Replay
 from zoo_core.seeding import stream_seed
+from zoo_core.world_model import WorldModel
 from zoo_planners.policy import PlanningPolicy
 
 START_SEED = 10_000  # episode i of every evaluation begins with this seed + i, for paired comparison
 SEEDS = (0, 1, 2)
 RUNS_REQUIRED = 2  # of three seeds
+IDENTIFIED_FROM = 400  # random steps
+EXACT = 1e-3  # by which one step may differ from the environment's, in any number
 
 Array = np.ndarray[Any, Any]
 
@@ -39,7 +44,7 @@ class Contender:
         config: of the agent, over the preset.
         note: what is special about it.
         untrained: its model keeps the weights it began with.
-        exact: no agent learns: its planner searches the environment itself.
+        exact: no agent learns: its planner searches the environment's own equations.
     """
 
     name: str
@@ -220,12 +225,34 @@ def judge(contest: Contest, policy: Any, seed: int, begun: float, env_steps: int
 
 
 def _exact(contest: Contest, contender: Contender, seed: int) -> PlanningPolicy:
-    """Returns what plans in the environment itself, as the contender would in its model."""
+    """Returns what plans in the environment's own equations, as the contender does in its model.
+
+    They are those of zoo-parametric, in one batch of tensors: the environment itself would take hours. Their constants
+    are identified from random steps, and then they are compared with the environment.
+    """
     agent: Any = zoo_core.make_agent(
         contender.agent, contest.env_id, dict(contender.config), preset=contender.preset, seed=seed, device="cpu"
     )
-    model = zoo_core.SimulatorModel(contest.env_id)
+    model = zoo_core.make_model("parametric", agent.observation_space, agent.action_space, device="cpu")
+    replay = zoo_core.Replay.collect(contest.env_id, IDENTIFIED_FROM, seed=seed)
+    model.fit(replay, rng=zoo_core.rng(seed))
+    error = step_error(model, zoo_core.SimulatorModel(contest.env_id), replay)
+    if error > EXACT:
+        raise RuntimeError(
+            f"the equations of {contest.env_id} are off by {error:.2g} in one step, at most {EXACT} is exact"
+        )
     return PlanningPolicy(model, agent.planner, seed=stream_seed(seed, "acting"))
+
+
+def step_error(model: WorldModel, simulator: WorldModel, replay: Replay) -> float:
+    """Returns the greatest difference in one step, over stored observations and random actions."""
+    rng = zoo_core.rng(0)
+    steps = replay.tensors()
+    both = model, simulator
+    seen = [each.step(each.observe(None, None, steps.obs, None, rng=rng), steps.action, rng=rng) for each in both]
+    shown = [torch.cat([each.decode(step.state), step.reward[:, None]], 1)
+             for each, step in zip(both, seen, strict=True)]  # fmt: skip
+    return float((shown[0] - shown[1]).abs().max())
 
 
 def _random(contest: Contest, seed: int) -> Run:

@@ -45,7 +45,12 @@ def pets_controls(config: Mapping[str, Any]) -> tuple[Contender, ...]:
     return (
         pets("random shooting", shooting, note="the best of uniformly random plans, in a model learned the same way"),
         pets("untrained model", config, untrained=True, note="weights as they began; scales and bounds fitted"),
-        pets("exact simulator", alone, exact=True, note="the same planner in the environment itself: the ceiling"),
+        pets(
+            "exact simulator",
+            alone,
+            exact=True,
+            note="the same planner in the equations of the environment: the ceiling",
+        ),
     )
 
 

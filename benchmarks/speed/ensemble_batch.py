@@ -54,7 +54,7 @@ def _member(network: BatchedNetwork, index: int) -> nn.Sequential:
 
 
 def _forward_batched(network: BatchedNetwork, rows: Tensor, member: Tensor, num_members: int) -> Callable[[], object]:
-    seating = Seating(member, num_members)
+    seating = Seating.of(member, num_members)
 
     def forward() -> Tensor:
         with torch.no_grad():

@@ -1,9 +1,8 @@
 """One action planned as PETS does on half-cheetah, beside the networks that it runs; and the same plan in less.
 
 The floor is the forward pass of the ensemble's networks on as many rows, each through one member, as many times as the
-plan steps its model. `NAME_time` and `NAME_quality` are those of a cheaper plan, in parts of the whole one's: see
-`benchmarks.speed.cheaper_plans`. "seats" is what rows sorted by member would save at most: the share of a step of the
-model in which rows find their members, and their way back.
+plan steps its model. `time_NAME` is that of a cheaper plan (`benchmarks.speed.cheaper_plans`), in parts of the whole
+one's; `regret_NAME` is what it returns less (`benchmarks.speed.plan_regret`), in parts of what the whole one returns.
 """
 
 from __future__ import annotations
@@ -17,46 +16,42 @@ from gymnasium.spaces import Box
 import zoo_core
 from benchmarks.results import Bar, Condition, Control, Run
 from benchmarks.speed.case import Measured
-from benchmarks.speed.cheaper_plans import CHEAPER, FRESH_ACTIVATIONS, PLANNER, Cheaper, plan_qualities, with_precision
+from benchmarks.speed.cheaper_plans import CHEAPER, PLANNER, SAME_PLAN, WHOLE, Cheaper
 from benchmarks.speed.models import CONFIG, member_inputs
+from benchmarks.speed.plan_regret import plan_regrets
 from benchmarks.speed.timing import fastest, times, torch_threads
-from zoo_core.world_model import State, repeat
-from zoo_ensemble.networks import Seating
+from zoo_core.planner import Plan
 from zoo_ensemble.world_model import Ensemble
 
 SPACES = Box(-np.inf, np.inf, (17,)), Box(-1.0, 1.0, (6,))  # of HalfCheetah-v5
 ROWS = PLANNER["num_candidates"] * PLANNER["num_particles"]
 CALLS = PLANNER["horizon"] * PLANNER["iterations"]
 ROUNDS = 3
-STEP_ROUNDS = 10  # of single steps
 BAR = Bar((Condition("plan_over_forward", "<=", 1.15),))
-ELSEWHERE = "milliseconds of the same plan by mbrl-lib 0.2.0 on another machine, 2 threads"
+ELSEWHERE = "milliseconds of the same plan by mbrl-lib, on another machine of this size"
 
 
 def measure() -> Measured:
     model = zoo_core.make_model("ensemble", *SPACES, CONFIG, seed=0, device="cpu")  # its speed needs no fit
     assert isinstance(model, Ensemble)
-    whole = Cheaper()
-    forward = times(CALLS, _forward(model))
-    functions = {
-        "forward": forward,
-        "plan": _plan(model, whole),
-        "medium_forward": with_precision("medium", forward),
-        "fresh_activations": _plan(model, FRESH_ACTIVATIONS),
-        **{name: _plan(model, cheaper) for name, cheaper in CHEAPER.items()},
+    plans = {
+        "forward": times(CALLS, _forward(model)),
+        "plan": _planning(model, WHOLE),
+        "medium_plan": _planning(model, CHEAPER["in_medium_precision"]),
     }
+    ways = {"whole": WHOLE, **CHEAPER, **SAME_PLAN}
+    iterations = {name: _planning(model, way, iterations=1) for name, way in ways.items()}  # all take as long
     with torch_threads(1):
-        seconds = fastest(functions, rounds=ROUNDS)
-        step = fastest({"step": _step(model), "seats": _seats(model)}, rounds=STEP_ROUNDS)
-        quality = plan_qualities({"again": whole, **CHEAPER}, reference=whole)
+        seconds = fastest(plans, rounds=ROUNDS)
+        of_iteration = fastest(iterations, rounds=ROUNDS)
+        regrets, std_error = plan_regrets(CHEAPER, reference=WHOLE)
     figures = {
         "plan_over_forward": seconds["plan"] / seconds["forward"],
-        "medium_plan_over_forward": seconds["medium"] / seconds["medium_forward"],
         "plan_ms": 1e3 * seconds["plan"],
-        "medium_plan_ms": 1e3 * seconds["medium"],
-        **{f"{name}_time": seconds[name] / seconds["plan"] for name in ("fresh_activations", *CHEAPER)},
-        **{f"{name}_quality": value for name, value in quality.items()},
-        "seats_of_step": step["seats"] / step["step"],
+        "medium_precision_plan_ms": 1e3 * seconds["medium_plan"],
+        **{f"time_{name}": of_iteration[name] / of_iteration["whole"] for name in (*SAME_PLAN, *CHEAPER)},
+        **{f"regret_{name}": regret for name, regret in regrets.items()},
+        "greatest_std_error_of_regret": std_error,
     }
     peers = [
         Control("mbrl-lib, elsewhere", score=3_337, note=ELSEWHERE),
@@ -75,31 +70,5 @@ def _forward(model: Ensemble) -> Callable[[], object]:
     return forward
 
 
-def _plan(model: Ensemble, cheaper: Cheaper) -> Callable[[], object]:
-    model, rng = cheaper.model(model), zoo_core.rng(0)
-    planner = zoo_core.make_planner("cem", {**PLANNER, **cheaper.planner})
-    root = _root(model)
-    return with_precision(cheaper.precision, lambda: planner.plan(model, root, rng=rng))
-
-
-def _root(model: Ensemble) -> State:
-    return model.observe(None, None, torch.zeros(1, model.obs_dim), None, rng=zoo_core.rng(0))
-
-
-def _step(model: Ensemble) -> Callable[[], object]:
-    rng = zoo_core.rng(0)
-    state = model.particles(repeat(_root(model), ROWS), 1, rng=rng)
-    action = torch.zeros(ROWS, model.action_dim)
-
-    def step() -> None:
-        with torch.no_grad():
-            model.step(state, action, rng=rng)
-
-    return step
-
-
-def _seats(model: Ensemble) -> Callable[[], object]:
-    seating = Seating(torch.arange(ROWS) % model.config.num_members, model.config.num_members)
-    inputs = torch.zeros(ROWS, model.obs_dim + model.action_dim)
-    outputs = torch.zeros(model.config.num_members, seating.length, 2 * (model.obs_dim + 1))
-    return lambda: (seating.spread(inputs), seating.gather(outputs))
+def _planning(model: Ensemble, way: Cheaper, **planner: int) -> Callable[[], Plan]:
+    return way.planning(model, torch.zeros(1, model.obs_dim), seed=0, **planner)

@@ -139,6 +139,43 @@ def test_hoppers_and_ants_terminate_where_a_value_is_not_finite_or_far_away() ->
     np.testing.assert_array_equal(zoo_envs.ant_termination(None, None, ant), [False, True, True])
 
 
+@pytest.mark.parametrize(
+    ("function", "num_obs", "message"),
+    [
+        (zoo_envs.hopper_termination, 4, "hopper_termination takes observations of Hopper-v5, of 11 numbers, got 4"),
+        (zoo_envs.ant_termination, 29, "observations of Ant-v5, of 27 or 105 numbers, got 29"),  # x and y in front
+        (zoo_envs.humanoid_termination, 350, "observations of Humanoid-v5, of 45 or .* or 348 numbers, got 350"),
+        (zoo_envs.walker2d_termination, 11, "observations of Walker2d-v5, of 17 numbers, got 11"),
+        (zoo_envs.inverted_pendulum_termination, 3, "observations of InvertedPendulum-v5, of 4 numbers, got 3"),
+        (zoo_envs.cartpole_termination, 5, "observations of CartPole-v1, of 4 numbers, got 5"),
+        (zoo_envs.cart_pole_swing_up_reward, 4, "of zoo_envs/CartPoleSwingUp-v0, of 5 numbers, got 4"),
+        (zoo_envs.pendulum_reward, 4, "observations of Pendulum-v1, of 3 numbers, got 4"),
+        (zoo_envs.mountain_car_continuous_termination, 3, "of MountainCarContinuous-v0, of 2 numbers, got 3"),
+        (zoo_envs.mountain_car_continuous_reward, 3, "mountain_car_continuous_reward takes .* of 2 numbers, got 3"),
+    ],
+)
+def test_observations_of_another_environment_are_refused(
+    function: Callable[..., object], num_obs: int, message: str
+) -> None:
+    obs = np.zeros((6, num_obs))
+    with pytest.raises(ValueError, match=message):
+        function(obs, np.zeros((6, 1)), obs)
+
+
+@pytest.mark.parametrize(
+    "left_out", [{}, {"include_cinert_in_observation": False, "include_qfrc_actuator_in_observation": False}]
+)
+def test_humanoids_may_leave_parts_of_their_observations_out(left_out: dict[str, bool]) -> None:
+    steps = Steps("Humanoid-v5", num_steps=100, **left_out)
+    assert steps.terminated.any()
+    np.testing.assert_array_equal(zoo_envs.humanoid_termination(*steps.arguments), steps.terminated)
+
+
+def test_ants_may_leave_the_contact_forces_out() -> None:
+    steps = Steps("Ant-v5", num_steps=100, include_cfrc_ext_in_observation=False)
+    np.testing.assert_array_equal(zoo_envs.ant_termination(*steps.arguments), steps.terminated)
+
+
 def test_mountain_car_termination(mountain_car: Steps) -> None:
     assert mountain_car.terminated.sum() > 5
     np.testing.assert_array_equal(
@@ -167,7 +204,7 @@ def test_mountain_car_random_steps() -> None:
         (zoo_envs.hopper_termination, 11),
         (zoo_envs.walker2d_termination, 17),
         (zoo_envs.ant_termination, 27),
-        (zoo_envs.humanoid_termination, 22),
+        (zoo_envs.humanoid_termination, 45),
         (zoo_envs.mountain_car_continuous_reward, 2),
         (zoo_envs.mountain_car_continuous_termination, 2),
         (zoo_envs.LinearSystemEnv().reward, 2),

@@ -2,7 +2,8 @@
 
 Every function has the signature `(obs, action, next_obs) -> [B]` and takes NumPy arrays or torch tensors with
 any leading dimensions, written B here; torch is never imported, and gradients flow through every reward. Each
-equals the environment it is named after, up to the float32 rounding of observations.
+equals the environment it is named after, up to the float32 rounding of observations, and raises a ValueError where
+observations are not as wide as that environment's.
 """
 
 import math
@@ -39,6 +40,17 @@ WALKER2D_HEIGHTS = 0.8, 2.0  # m
 WALKER2D_MAX_ANGLE = 1.0  # rad
 ANT_HEIGHTS = 0.2, 1.0  # m
 HUMANOID_HEIGHTS = 1.0, 2.0  # m
+ANT_WIDTHS = 27, 105  # numbers in an observation, without and with contact forces
+HUMANOID_WIDTHS = tuple(  # 45 positions and velocities; inertias, centres of mass, actuators, contact forces by choice
+    sorted(
+        {
+            45 + 130 * inertia + 78 * others + 17 * actuators
+            for inertia in (0, 1)
+            for others in (0, 1, 2)
+            for actuators in (0, 1)
+        }
+    )
+)
 
 
 def cart_pole_swing_up_reward(
@@ -66,6 +78,7 @@ def cart_pole_swing_up_reward(
     Returns:
         `[B]` reward in (-action_cost·max(action)², 1].
     """
+    _check_width(next_obs, "cart_pole_swing_up_reward", "zoo_envs/CartPoleSwingUp-v0", 5)
     x, cos, sin = next_obs[..., 0], next_obs[..., 2], next_obs[..., 3]
     squared_distance = (x + pole_length * sin) ** 2 + (pole_length * (1.0 - cos)) ** 2
     return _library(next_obs).exp(-squared_distance / reward_scale) - action_cost * (action**2).sum(-1)
@@ -99,6 +112,7 @@ def pendulum_reward(obs: Array, action: Array, next_obs: Array) -> Array:
     Returns:
         `[B]` reward, -(θ² + 0.1 (dθ/dt)² + 0.001 torque²).
     """
+    _check_width(obs, "pendulum_reward", "Pendulum-v1", 3)
     theta = _library(obs).arctan2(obs[..., 1], obs[..., 0])
     torque = action[..., 0].clip(-PENDULUM_MAX_TORQUE, PENDULUM_MAX_TORQUE)
     return -(theta**2 + 0.1 * obs[..., 2] ** 2 + 0.001 * torque**2)
@@ -115,6 +129,7 @@ def cartpole_termination(obs: Array, action: Array, next_obs: Array) -> Array:
     Returns:
         `[B]` bool, True where the step ended in a terminal state.
     """
+    _check_width(next_obs, "cartpole_termination", "CartPole-v1", 4)
     return (abs(next_obs[..., 0]) > CARTPOLE_MAX_X) | (abs(next_obs[..., 2]) > CARTPOLE_MAX_ANGLE)
 
 
@@ -129,6 +144,7 @@ def inverted_pendulum_termination(obs: Array, action: Array, next_obs: Array) ->
     Returns:
         `[B]` bool, True where the step ended in a terminal state (the reward is 1 elsewhere, 0 there).
     """
+    _check_width(next_obs, "inverted_pendulum_termination", "InvertedPendulum-v5", 4)
     finite = _library(next_obs).isfinite(next_obs).all(-1)
     return ~finite | (abs(next_obs[..., 1]) > INVERTED_PENDULUM_MAX_ANGLE)
 
@@ -147,6 +163,7 @@ def hopper_termination(obs: Array, action: Array, next_obs: Array) -> Array:
     Returns:
         `[B]` bool, True where the step ended in a terminal state.
     """
+    _check_width(next_obs, "hopper_termination", "Hopper-v5", 11)
     height, angle = next_obs[..., 0], next_obs[..., 1]
     standing = (height > HOPPER_MIN_HEIGHT) & (height < math.inf) & (abs(angle) < HOPPER_MAX_ANGLE)
     return ~(standing & (abs(next_obs[..., 1:]) < HOPPER_MAX_STATE).all(-1))
@@ -163,6 +180,7 @@ def walker2d_termination(obs: Array, action: Array, next_obs: Array) -> Array:
     Returns:
         `[B]` bool, True where the step ended in a terminal state.
     """
+    _check_width(next_obs, "walker2d_termination", "Walker2d-v5", 17)
     low, high = WALKER2D_HEIGHTS
     height, angle = next_obs[..., 0], next_obs[..., 1]
     return ~((height > low) & (height < high) & (abs(angle) < WALKER2D_MAX_ANGLE))
@@ -174,11 +192,12 @@ def ant_termination(obs: Array, action: Array, next_obs: Array) -> Array:
     Args:
         obs: Not used.
         action: Not used.
-        next_obs: `[B, F]` z first; x and y are not observed. With or without contact forces.
+        next_obs: `[B, 27]`, or `[B, 105]` with contact forces: z first; x and y are not observed.
 
     Returns:
         `[B]` bool, True where the step ended in a terminal state.
     """
+    _check_width(next_obs, "ant_termination", "Ant-v5", *ANT_WIDTHS)
     low, high = ANT_HEIGHTS
     height, finite = next_obs[..., 0], _library(next_obs).isfinite(next_obs).all(-1)
     return ~(finite & (height >= low) & (height <= high))
@@ -190,11 +209,12 @@ def humanoid_termination(obs: Array, action: Array, next_obs: Array) -> Array:
     Args:
         obs: Not used.
         action: Not used.
-        next_obs: `[B, F]` z first; x and y are not observed.
+        next_obs: `[B, F]` z first; x and y are not observed. F is 348, less what the environment is told to leave out.
 
     Returns:
         `[B]` bool, True where the step ended in a terminal state.
     """
+    _check_width(next_obs, "humanoid_termination", "Humanoid-v5", *HUMANOID_WIDTHS)
     low, high = HUMANOID_HEIGHTS
     height = next_obs[..., 0]
     return ~((height > low) & (height < high))
@@ -211,6 +231,7 @@ def mountain_car_continuous_termination(obs: Array, action: Array, next_obs: Arr
     Returns:
         `[B]` bool, True where the step reached the goal.
     """
+    _check_width(next_obs, "mountain_car_continuous_termination", "MountainCarContinuous-v0", 2)
     return (next_obs[..., 0] >= MOUNTAIN_CAR_GOAL) & (next_obs[..., 1] >= 0.0)
 
 
@@ -225,9 +246,16 @@ def mountain_car_continuous_reward(obs: Array, action: Array, next_obs: Array) -
     Returns:
         `[B]` reward.
     """
+    _check_width(next_obs, "mountain_car_continuous_reward", "MountainCarContinuous-v0", 2)
     cost = -0.1 * action[..., 0] ** 2
     at_goal = mountain_car_continuous_termination(obs, action, next_obs)
     return _library(next_obs).where(at_goal, cost + 100.0, cost)
+
+
+def _check_width(obs: Array, function: str, env_id: str, *widths: int) -> None:
+    if obs.shape[-1] not in widths:
+        numbers = " or ".join(map(str, widths))
+        raise ValueError(f"{function} takes observations of {env_id}, of {numbers} numbers, got {obs.shape[-1]}")
 
 
 def _library(array: Array) -> Any:

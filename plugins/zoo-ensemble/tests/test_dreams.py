@@ -120,6 +120,13 @@ def test_particles_spread_a_root_evenly_over_the_members(linear_model):
     assert spread.member.view(3, 20).sort().values.tolist() == [sorted([0, 1, 2, 3, 4] * 4)] * 3
 
 
+@pytest.mark.parametrize(("num", "members"), [(1, [0]), (3, [0, 1, 2]), (7, [0, 1, 2, 3, 4, 0, 1])])
+def test_every_root_has_the_same_members(linear_model, num, members):
+    """So that candidates, which are roots to `particles`, do not compete by who happens to predict them."""
+    spread = linear_model.particles(begin(linear_model, some_obs(4)), num, rng=rng())
+    assert spread.member.view(4, num).tolist() == [linear_model.elites[members].tolist()] * 4
+
+
 def test_rows_are_independent(linear_model):
     obs, action = some_obs(8), torch.linspace(-1, 1, 8)[:, None]
     state = begin(linear_model, obs, [0, 1, 2, 3, 4, 0, 1, 2])

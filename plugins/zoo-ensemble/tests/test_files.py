@@ -46,6 +46,20 @@ def test_a_loaded_model_learns_on_the_same(tmp_path, linear_replay, model_for):
     assert_same_dreams(loaded, model)
 
 
+def test_a_loaded_model_knows_whether_there_were_terminations(tmp_path, cartpole_replay, model_for):
+    """Also a model into which other weights are loaded."""
+    model = model_for(cartpole_replay)
+    model.fit(cartpole_replay, rng=zoo_core.rng(0), max_updates=1)
+    state, action = model.initial_state(8, rng=zoo_core.rng(0)), torch.zeros(8, dtype=torch.int64)
+    with torch.no_grad():
+        ended = model.step(state, action, rng=zoo_core.rng(0), temperature=0).continues
+        loaded = zoo_core.load_model(model.save(tmp_path / "model"), device="cpu")
+        assert torch.equal(loaded.step(state, action, rng=zoo_core.rng(0), temperature=0).continues, ended)
+        loaded.load_state_dict(model_for(cartpole_replay).state_dict())
+        assert (loaded.step(state, action, rng=zoo_core.rng(0), temperature=0).continues == 1.0).all()
+    assert (ended < 1.0).all()
+
+
 def test_a_function_that_a_plugin_brings_is_found_again(tmp_path, linear_replay, model_for):
     name = "zoo_envs.known_functions:mountain_car_continuous_reward"
     model = model_for(linear_replay, reward_fn=name)

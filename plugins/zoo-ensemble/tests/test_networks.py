@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import silu
 
-from zoo_ensemble.networks import ROWS_IN_CACHE, BatchedNetwork, Seating
+from zoo_ensemble.networks import ROWS_IN_CACHE, ROWS_WORTH_A_CHOICE, BatchedNetwork, Seating
 
 NUM_MEMBERS = 5
 SEATINGS = {
@@ -38,7 +38,7 @@ def forward_alone(network, row, member):
 @pytest.mark.parametrize("member", SEATINGS.values(), ids=SEATINGS)
 def test_each_row_goes_through_its_own_member(network, member):
     x = torch.randn(len(member), 3, generator=torch.Generator().manual_seed(1))
-    seating = Seating(member, NUM_MEMBERS)
+    seating = Seating.of(member, NUM_MEMBERS)
     together = seating.through(network, x)
     alone = torch.stack([forward_alone(network, row, int(e)) for row, e in zip(x, member, strict=True)])
     torch.testing.assert_close(together, alone)
@@ -47,9 +47,33 @@ def test_each_row_goes_through_its_own_member(network, member):
 @pytest.mark.parametrize("member", SEATINGS.values(), ids=SEATINGS)
 def test_a_row_that_is_seated_and_fetched_is_the_same_row(member):
     x = torch.randn(len(member), 3, generator=torch.Generator().manual_seed(1))
-    seating = Seating(member, NUM_MEMBERS)
+    seating = Seating.of(member, NUM_MEMBERS)
     assert torch.equal(seating.gather(seating.spread(x)), x)
     assert seating.length == int(member.bincount().max())  # no more seats than the busiest member needs
+
+
+def seats_of_a_draw(num_rows, elites):
+    """Returns the seating of an even draw among elites, and the member of each row."""
+    places = -(-num_rows // len(elites)) * len(elites)
+    drawn = torch.randperm(places, generator=torch.Generator().manual_seed(2))[:num_rows]
+    return Seating.shared_out(drawn, elites, NUM_MEMBERS), elites[drawn % len(elites)]
+
+
+@pytest.mark.parametrize("elites", [[4, 0, 3, 1, 2], [3, 1], [2]], ids=str)
+@pytest.mark.parametrize("num_rows", [1, 7, 15, 2 * NUM_MEMBERS * ROWS_WORTH_A_CHOICE - 1])
+def test_an_even_draw_is_seated_without_a_look_at_it(network, num_rows, elites):
+    x = torch.randn(num_rows, 3, generator=torch.Generator().manual_seed(1))
+    seating, member = seats_of_a_draw(num_rows, torch.tensor(elites))
+    looked_up = Seating.of(member, NUM_MEMBERS)
+    assert seating.length == looked_up.length
+    assert torch.equal(seating.gather(seating.spread(x)), x)
+    torch.testing.assert_close(seating.through(network, x), looked_up.through(network, x))
+
+
+def test_members_that_are_no_elites_have_no_seats_in_a_large_draw():
+    seating, _ = seats_of_a_draw(2 * ROWS_WORTH_A_CHOICE, torch.tensor([3, 1]))
+    assert seating.members.tolist() == [3, 1]
+    assert len(seating.occupant) == 2 * ROWS_WORTH_A_CHOICE
 
 
 @pytest.mark.parametrize("num_rows", [1, 8, 2 * ROWS_IN_CACHE + 3])
@@ -75,6 +99,6 @@ def test_initial_weights_are_truncated_normals_of_the_papers_width():
 def test_members_without_a_row_cost_nothing(network):
     """What they would say is not even computed."""
     member = SEATINGS["many on few"]
-    seating = Seating(member, NUM_MEMBERS)
+    seating = Seating.of(member, NUM_MEMBERS)
     assert seating.members.tolist() == [1, 3]
     assert seating.spread(torch.zeros(len(member), 3)).shape == (2, 200, 3)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import zoo_core
 from zoo_core.testing import check_world_model
@@ -98,6 +99,34 @@ def test_members_drawn_anew_depend_on_the_number_of_rows_alone():
     with torch.no_grad():
         first, second = (model.step(state, obs, rng=zoo_core.rng(1)).state for state in (begun, kept))
     assert torch.equal(first.obs, second.obs)
+
+
+class ValuesRead(TorchDispatchMode):
+    """Counts how often Python looks at a value, or a shape depends on one: a GPU would have to finish first."""
+
+    num = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        aten = torch.ops.aten
+        self.num += func in (aten._local_scalar_dense.default, aten.nonzero.default)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("propagation", ["ts-infinity", "ts1"])
+def test_a_dream_goes_on_without_a_look_at_its_values(replay_of, model_for, propagation):
+    """With learned terminations; the first step, which counts the rows of each member, may look."""
+    num, rng = 640, zoo_core.rng(0)  # enough rows for each member that those without one might be left out
+    obs = np.linspace(-1.0, 1.0, num)[:, None]
+    replay = replay_of(obs, obs, obs[:, 0], obs, terminated=obs[:, 0] > 0)
+    model = model_for(replay, propagation=propagation)
+    model.fit(replay, rng=rng, max_updates=1)
+    action = torch.zeros(num, 1)
+    with torch.no_grad():
+        state = model.step(model.initial_state(num, rng=rng), action, rng=rng).state
+        with ValuesRead() as read:
+            for _ in range(3):
+                state = model.step(state, action, rng=rng).state
+    assert read.num == 0
 
 
 def test_the_contract_of_world_models_is_kept_with_members_drawn_anew(cartpole_replay, model_for):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -69,23 +70,45 @@ class Seating:
     Members without a row have no seats, where there are so many that this saves time.
 
     Args:
-        member: `[B]` int64, the member of each row.
-        num_members: E.
+        table: `[B]` int64, which of the K members each row has.
+        place: `[B]` int64, its place among the rows of that member.
+        num_tables: K.
+        length: N, rows of the busiest member.
+        members: `[K]` those with seats; None for all.
     """
 
-    def __init__(self, member: Tensor, num_members: int) -> None:
+    def __init__(self, table: Tensor, place: Tensor, num_tables: int, length: int, members: Tensor | None) -> None:
+        self.length, self.members = length, members
+        self.seat = table * length + place
+        self.occupant = table.new_zeros(num_tables * length)  # the row in each seat; row 0 in empty ones, too
+        self.occupant[self.seat] = torch.arange(len(table), device=table.device)
+
+    @classmethod
+    def of(cls, member: Tensor, num_members: int) -> Self:
+        """Seats rows by the member `[B]` int64 of each; a GPU is waited for, to know how many seats there must be."""
         chosen = member == torch.arange(num_members, device=member.device)[:, None]
         rank = chosen.to(torch.int32).cumsum(1)
         place = rank.gather(0, member[None])[0] - 1
-        self.length = int(rank[:, -1].max())  # N, rows of the busiest member
-        self.members: Tensor | None = None  # [K] those with seats; None for all
-        present = rank[:, -1] > 0
-        if self.length >= ROWS_WORTH_A_CHOICE and not bool(present.all()):
-            self.members = torch.nonzero(present)[:, 0]
-            member, num_members = (present.cumsum(0) - 1)[member], len(self.members)
-        self.seat = member * self.length + place
-        self.occupant = member.new_zeros(num_members * self.length)  # the row in each seat; row 0 in empty ones, too
-        self.occupant[self.seat] = torch.arange(len(member), device=member.device)
+        length, present = int(rank[:, -1].max()), rank[:, -1] > 0
+        if length < ROWS_WORTH_A_CHOICE or bool(present.all()):
+            return cls(member, place, num_members, length, None)
+        members = torch.nonzero(present)[:, 0]
+        return cls((present.cumsum(0) - 1)[member], place, len(members), length, members)
+
+    @classmethod
+    def shared_out(cls, drawn: Tensor, among: Tensor, num_members: int) -> Self:
+        """Seats rows that K members share out evenly, of whom row b has `among[drawn[b] % K]`; nothing is waited for.
+
+        Args:
+            drawn: `[B]` int64, the first B of a permutation of the least multiple of K that is not below B.
+            among: `[K]` int64, the members.
+            num_members: E.
+        """
+        length = -(-len(drawn) // len(among))
+        table, place = drawn % len(among), drawn // len(among)
+        if len(among) == num_members or length < ROWS_WORTH_A_CHOICE:
+            return cls(among[table], place, num_members, length, None)
+        return cls(table, place, len(among), length, among)
 
     def through(self, network: BatchedNetwork, x: Tensor) -> Tensor:
         """Runs each row `[B, in]` through its own member; returns `[B, out]`."""

@@ -65,7 +65,7 @@ class Ensemble(WorldModel):
     arXiv:1906.08253).
 
     A row keeps the member that its first step draws (TS∞), and `particles` spreads a root over all members; or every
-    step draws the members anew (TS1).
+    step draws the members anew (TS1), each for as many of all B rows, not of the particles of each root.
 
     Differs from the papers: targets are standardised too, so that losses and uncertainties compare between tasks;
     termination is learned with the rest, unless the function is given; predictions stay within reach of the data.
@@ -108,6 +108,8 @@ class Ensemble(WorldModel):
         self._set_action_range()
         self.register_buffer("elites", torch.arange(self.config.num_elites))
         self.register_buffer("terminates", torch.tensor(False))  # whether the data has a termination
+        self._terminates = False  # the same, where to look it up waits for no GPU
+        self.register_load_state_dict_post_hook(_look_up_terminations)  # type: ignore[no-untyped-call]
         self._reward_fn = known_function(self.config.reward_fn, "reward_fn")
         self._termination_fn = known_function(self.config.termination_fn, "termination_fn")
         self._seating: tuple[Tensor, Seating] | None = None
@@ -163,7 +165,8 @@ class Ensemble(WorldModel):
         self.input_scale.fit(obs)
         self.target_scale.fit(change)
         self.bounds.fit(torch.cat([obs, next_obs]), steps.reward, self.config.margin)
-        self.terminates.fill_(bool(steps.terminated.any()))
+        self._terminates = bool(steps.terminated.any())
+        self.terminates.fill_(self._terminates)
         return Dataset(
             self._inputs(obs, steps.action),
             self.target_scale(change),
@@ -259,12 +262,16 @@ class Ensemble(WorldModel):
         return state.obs  # type: ignore[no-any-return]
 
     def particles(self, state: State, num: int, *, rng: torch.Generator) -> EnsembleState:
-        """Returns `num` copies of each row, spread evenly over the elite members if rows keep theirs."""
+        """Returns `num` copies of each row; if rows keep their members, spread over the elites, best first.
+
+        Every root has the same members, also where `num` is no multiple of theirs: candidates that are compared differ
+        in what they do, not in who predicts it.
+        """
         copies = repeat(state, num)
         if self.config.redraws_members:
             return copies  # type: ignore[no-any-return]
-        rows = torch.arange(len(copies.member), device=self.device)
-        return copies._replace(member=self.elites[rows % len(self.elites)])  # type: ignore[no-any-return]
+        particle = torch.arange(len(copies.member), device=self.device) % num
+        return copies._replace(member=self.elites[particle % len(self.elites)])  # type: ignore[no-any-return]
 
     def _rest_in_peace(self, before: EnsembleState, step: ModelStep) -> ModelStep:
         """Leaves rows that were over before as they were, without reward."""
@@ -311,18 +318,20 @@ class Ensemble(WorldModel):
         """
         num_elites = len(self.elites)
         places = -(-len(member) // num_elites) * num_elites
-        drawn = torch.randperm(places, generator=rng, device=member.device)[: len(member)]
+        permutation = torch.randperm(places, generator=rng, device=member.device)[: len(member)]
+        if not self.config.redraws_members and self._seating is not None and self._seating[0] is member:
+            return member  # everybody had a member a step ago
+        drawn = self.elites[permutation % num_elites]
         if self.config.redraws_members:
-            return self.elites[drawn % num_elites]
-        if self._seating is not None and self._seating[0] is member:  # everybody had a member a step ago
-            return member
+            self._seating = (drawn, Seating.shared_out(permutation, self.elites, self.config.num_members))
+            return drawn
         nobody = member < 0
-        return torch.where(nobody, self.elites[drawn % num_elites], member) if bool(nobody.any()) else member
+        return torch.where(nobody, drawn, member) if bool(nobody.any()) else member
 
     def _seats(self, member: Tensor) -> Seating:
         """Returns the seating of these members; dreams keep theirs for many steps, so the last one is kept."""
         if self._seating is None or self._seating[0] is not member:
-            self._seating = (member, Seating(member, self.config.num_members))
+            self._seating = (member, Seating.of(member, self.config.num_members))
         return self._seating[1]
 
     def _inputs(self, obs: Tensor, action: Tensor) -> Tensor:
@@ -348,7 +357,7 @@ class Ensemble(WorldModel):
         self.register_buffer("action_offset", torch.from_numpy(offset))
 
     def _learns_termination(self) -> bool:
-        return self._termination_fn is None and bool(self.terminates)
+        return self._termination_fn is None and self._terminates
 
     def _check_spaces(self) -> None:
         who = f"{type(self).__name__} (a model of vectors)"
@@ -360,6 +369,11 @@ class Ensemble(WorldModel):
                 f"{who} takes Box observations of one dimension and floating point type, got {space}; for arrays of "
                 "numbers gymnasium.wrappers.FlattenObservation makes them so, images need another model"
             )
+
+
+def _look_up_terminations(model: Ensemble, keys: object) -> None:
+    """Looks up, after weights were loaded, whether the data they were fitted to had a termination."""
+    model._terminates = bool(model.terminates)
 
 
 class MLP(Ensemble):

@@ -4,13 +4,15 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box
 from stable_baselines3.common.vec_env import VecNormalize
 
 import zoo_core
 from zoo_core import ConfigError, UnsupportedSpaceError
-from zoo_core.acting import as_vec_env
+from zoo_core.acting import SpacesOnly, as_vec_env
 from zoo_core.cli import main
 from zoo_core.config import build_config
+from zoo_core.plugins import agent_spec
 from zoo_core.testing import check_resume
 from zoo_mbpo.agent import MBPOAgent
 from zoo_mbpo.config import MBPOConfig
@@ -134,8 +136,20 @@ def test_data_of_another_environment_is_refused():
 
 
 def test_discrete_actions_are_refused():
-    with pytest.raises(UnsupportedSpaceError, match="SAC takes Box action spaces, got Discrete"):
+    with pytest.raises(UnsupportedSpaceError, match="MBPO takes Box action spaces, got Discrete"):
         make("CartPole-v1")
+
+
+@pytest.mark.parametrize(
+    ("observations", "actions", "message"),
+    [
+        (Box(0, 255, (8, 8, 3), np.uint8), Box(-1.0, 1.0, (1,)), "MBPO takes observations of floating point type"),
+        (Box(-1.0, 1.0, (2,)), Box(-np.inf, 1.0, (1,)), r"MBPO takes actions with finite bounds, .*TransformAction"),
+    ],
+)
+def test_spaces_that_no_dream_is_made_of_are_refused(observations, actions, message):
+    with pytest.raises(UnsupportedSpaceError, match=message):
+        make(SpacesOnly(observations, actions, num_envs=1))
 
 
 def test_a_normalised_environment_is_refused():
@@ -160,6 +174,7 @@ def test_a_termination_function_of_the_wrong_shape_is_refused_before_any_step():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"initial_steps": 1}, r"initial_steps must be in \[2, inf\), got 1"),
         ({"rollout_schedule": (150, 20, 1, 15)}, "first_epoch < last_epoch"),
         ({"rollout_schedule": (20, 150, 1)}, "rollout_schedule must be a list of"),
         ({"real_ratio": 1.1}, r"real_ratio must be in \[0.0, 1.0\], got 1.1"),
@@ -167,8 +182,10 @@ def test_a_termination_function_of_the_wrong_shape_is_refused_before_any_step():
         ({"uncertainty_penalty": -1.0}, "uncertainty_penalty must be in"),
         ({"updates_per_step": 0}, "updates_per_step must be in"),
         ({"offline_steps": 0}, "offline_steps must be in"),
-        ({"sac.gradient_steps": 4}, "sac.gradient_steps is set by MBPO: remove it; what changes it is updates_per_st"),
-        ({"sac.replay_buffer_kwargs.real_ratio": 1}, "what changes it is real_ratio"),
+        ({"sac.gradient_steps": 4}, "sac.gradient_steps is not for you to set: remove it; set updates_per_step"),
+        ({"sac.replay_buffer_kwargs.real_ratio": 1}, "remove it; set real_ratio"),
+        ({"sac.replay_buffer_class": None}, "remove it; MBPO has its own, MixedReplayBuffer"),
+        ({"uncertainty_penalty": 1.0, "model": "mlp", "model_config": None}, "'mlp' reports no epistemic uncertainty"),
         ({"model": "ensembel"}, "did you mean 'ensemble'"),
         ({"sac": {"learning_rat": 1}}, "did you mean 'learning_rate'"),
     ],
@@ -178,11 +195,24 @@ def test_impossible_settings_are_refused(changes, message):
         make(**changes)
 
 
-@pytest.mark.parametrize("preset", ["paper", "cpu"])
+def test_a_run_that_ends_before_its_first_update_is_told_so():
+    with pytest.warns(UserWarning, match=r"nothing will be learned in 20 steps: the first 20 are random") as caught:
+        make().learn(20)
+    assert caught[0].filename == __file__
+    make().learn(21)  # no warning, which would be an error
+
+
+@pytest.mark.parametrize("preset", [None, "paper", "cpu"])
+def test_the_command_learns_for_longer_than_the_random_steps(preset):
+    assert agent_spec("mbpo").train_steps >= build_config(MBPOConfig, {}, preset=preset).initial_steps + 1_000
+
+
+@pytest.mark.parametrize("preset", [None, "paper", "cpu"])
 def test_presets_are_whole(preset):
     config = build_config(MBPOConfig, {}, preset=preset)
     assert config.model_config["num_members"] == 7
     assert config.model_config["propagation"] == "ts1"
+    assert config.model_config.get("batch_size") == (None if preset == "cpu" else 256)
     agent = MBPOAgent("InvertedPendulum-v5", config, seed=0, device="cpu")
     assert len(agent.world_model.elites) == 5
 

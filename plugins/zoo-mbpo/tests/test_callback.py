@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box
 from stable_baselines3 import SAC, TD3
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+import zoo_core
+from zoo_core import ConfigError
 from zoo_core.acting import as_vec_env
 from zoo_mbpo.buffer import MixedReplayBuffer
 from zoo_mbpo.callback import MBPOCallback
@@ -122,8 +125,6 @@ def test_a_run_that_counts_anew_fits_anew(line_env, line_model):
 
 
 def test_the_model_knows_where_its_data_is_from(pendulum_replay):
-    import zoo_core
-
     sac = make_sac("Pendulum-v1")
     config = {"hidden": 8, "num_layers": 1, "max_epochs": 1}
     model = zoo_core.make_model("ensemble", sac.observation_space, sac.action_space, config, device="cpu")
@@ -143,8 +144,22 @@ def test_another_replay_buffer_is_refused(line_env, line_model):
         sac.learn(10, callback=MBPOCallback(line_model()))
 
 
-def test_a_normalised_environment_is_refused(line_model):
-    sac = make_sac(VecNormalize(as_vec_env("Pendulum-v1")))
+def test_a_model_of_other_spaces_is_refused(line_env, line_model):
+    other = Box(-1.0, 1.0, (1,))
+    for model, name in ((line_model(other), "observation"), (line_model(action_space=other), "action")):
+        with pytest.raises(ValueError, match=rf"{name}_space of the world model is Box\(-1.*, that of SAC is Box\("):
+            make_sac(line_env()).learn(10, callback=MBPOCallback(model))
+
+
+def test_a_penalty_on_what_a_model_cannot_say_is_refused_before_any_step():
+    model = zoo_core.make_model("mlp", Box(-1.0, 1.0, (2,)), Box(-1.0, 1.0, (1,)), {"hidden": 4}, device="cpu")
+    MBPOCallback(model)
+    with pytest.raises(ConfigError, match=r"the model 'mlp' reports no epistemic uncertainty: .* does: .*ensemble"):
+        MBPOCallback(model, uncertainty_penalty=0.5)
+
+
+def test_a_normalised_environment_is_refused(line_env, line_model):
+    sac = make_sac(VecNormalize(as_vec_env(line_env())))
     with pytest.raises(ValueError, match="VecNormalize"):
         sac.learn(10, callback=MBPOCallback(line_model()))
 

@@ -74,8 +74,9 @@ def test_segments_give_back_what_was_kept_though_its_size_changed_between_them()
     again = make_ring(0)
     again.restore(segments)
     assert kept(again) == kept(ring) == [2, 3, 4, 5, 6]
-    assert (again.capacity, again.num_added) == (8, 7)
+    assert again.num_added == 7
     for each in (ring, again):
+        each.resize(8)
         each.add(rows(*range(7, 13)))
     assert kept(again) == kept(ring)
 
@@ -93,11 +94,30 @@ def test_the_same_rows_are_drawn_wherever_they_lie():
 
 
 def test_segments_of_which_nothing_is_left_are_not_needed():
-    ring, descriptions = make_ring(4), []
+    ring, segments, mark = make_ring(4), [], None
     for batch in (range(2), range(2, 5), range(5, 8)):
         ring.add(rows(*batch))
-        descriptions.append(ring.since(None)[0])
-    assert [ring.needs(description) for description in descriptions] == [False, True, True]
+        segments.append(ring.since(mark))
+        mark = ring.mark()
+    assert [ring.needs(description) for description, _ in segments] == [False, True, True]
+    again = make_ring(0)
+    again.restore(segments[1:])
+    assert kept(again) == kept(ring) == [4, 5, 6, 7]
+
+
+def test_no_segments_empty_it():
+    ring = make_ring(4)
+    ring.add(rows(1, 2))
+    ring.restore([])
+    assert (len(ring), ring.num_added) == (0, 0)
+
+
+def test_the_size_of_a_ring_is_not_taken_from_a_file():
+    ring, again = make_ring(4), make_ring(0)
+    ring.add(rows(1, 2, 3))
+    description, tensors = ring.since(None)
+    again.restore([({**description, "capacity": 10**13}, tensors)])
+    assert again.capacity == 3
 
 
 @pytest.mark.parametrize(
@@ -105,8 +125,13 @@ def test_segments_of_which_nothing_is_left_are_not_needed():
     [
         (lambda d, t: t.update(rows=t["rows"][:, :1]), r"float32 rows of 2, got torch.float32 \[3, 1\]"),
         (lambda d, t: t.update(rows=t["rows"].double()), "got torch.float64"),
-        (lambda d, t: t.update(rows=t["rows"][:1]), "segments of dreams are missing: of 3 rows, 1 are left"),
+        (
+            lambda d, t: t.update(rows=t["rows"][:1]),
+            "segments of dreams are missing: 3 of 3 rows were kept, 1 are left",
+        ),
         (lambda d, t: d.update(kept=-1), "are missing"),
+        (lambda d, t: d.update(kept=10**13, added=10**13), "10000000000000 rows were kept, 3 are left"),
+        (lambda d, t: d.update(added=-5), "3 of -5 rows were kept"),
     ],
 )
 def test_a_damaged_segment_is_refused(change, message):

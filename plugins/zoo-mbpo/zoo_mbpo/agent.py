@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor
 
-from zoo_core.plugins import make_model
+from zoo_core.model_based_agent import build_model, check_replay
 from zoo_core.progress import Progress
 from zoo_core.recording import Recording
 from zoo_core.replay import Replay
-from zoo_core.seeding import stream_seed
 from zoo_core.world_model import WorldModel
-from zoo_mbpo.buffer import MixedReplayBuffer, check_raw
+from zoo_mbpo.buffer import MixedReplayBuffer, check_raw, check_spaces
 from zoo_mbpo.callback import MBPOCallback
 from zoo_mbpo.config import MBPOConfig
 from zoo_sb3.agent import SB3Agent
@@ -43,14 +43,7 @@ class MBPOAgent(SB3Agent):
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
         options = self.config
-        self.model: WorldModel = make_model(
-            options.model,
-            self.observation_space,
-            self.action_space,
-            options.model_config,
-            seed=stream_seed(self.seed, "model"),
-            device=self.device,
-        )
+        self.model = build_model(self)
         self.dreaming = MBPOCallback(
             self.model,
             model_interval=options.model_interval,
@@ -78,9 +71,9 @@ class MBPOAgent(SB3Agent):
         """All real steps."""
         return self.buffer.replay
 
-    @property
-    def arguments(self) -> Mapping[str, Any]:
-        """The arguments of SB3's SAC."""
+    def sb3_arguments(self) -> Mapping[str, Any]:
+        """Returns the arguments of SB3's SAC, with a replay of its own."""
+        check_spaces(self.observation_space, self.action_space, who="MBPO")
         num_envs = self.env.num_envs
         replay = Replay(self.observation_space, self.action_space, num_envs=num_envs)
         return {
@@ -91,20 +84,26 @@ class MBPOAgent(SB3Agent):
             "replay_buffer_kwargs": {"real_ratio": self.config.real_ratio, "replay": replay},
         }
 
-    @property
-    def callbacks(self) -> list[BaseCallback]:
-        """What fits and dreams within SB3's loop."""
+    def make_callbacks(self) -> list[BaseCallback]:
+        """Returns what fits and dreams within SB3's loop."""
         self.dreaming.progress_bar = self.progress_bar
         return [self.dreaming]
+
+    def on_learn_start(self) -> None:
+        """Says so where `learn` ends before its first update, and hands over to SB3."""
+        if self.total_timesteps <= self.config.initial_steps:
+            warnings.warn(
+                f"nothing will be learned in {self.total_timesteps:,} steps: the first {self.config.initial_steps:,} "
+                "are random (initial_steps); learn for more, or take fewer random ones",
+                stacklevel=4,  # where `learn` is called
+            )
+        super().on_learn_start()
 
     def learn_offline(self, replay: Replay) -> dict[str, float]:
         """Fits the model to a replay, which is kept and may grow, then dreams and updates as in `offline_steps` env
         steps, without making one.
         """
-        for name in ("observation_space", "action_space", "num_envs"):
-            wanted, found = getattr(self.env, name), getattr(replay, name)
-            if wanted != found:
-                raise ValueError(f"{name} of the replay is {found}, that of the agent's environment is {wanted}")
+        check_replay(replay, self.env)
         self.buffer.replay, self.dreaming.progress_bar = replay, self.progress_bar
         config, metrics = self.config, {"replay/steps": float(len(replay)), **self.dreaming.fit()}
         with Progress("train in dreams, steps", config.offline_steps, show=self.progress_bar) as progress:

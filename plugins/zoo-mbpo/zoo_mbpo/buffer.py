@@ -59,7 +59,7 @@ class MixedReplayBuffer(ReplayBuffer):
         check_range("real_ratio", real_ratio, 0.0, 1.0)
         if optimize_memory_usage:
             raise ValueError("optimize_memory_usage must be False: MixedReplayBuffer stores no observation twice")
-        _check_spaces(observation_space, action_space)
+        check_spaces(observation_space, action_space, who="MixedReplayBuffer")
         BaseBuffer.__init__(self, buffer_size, observation_space, action_space, device, n_envs)  # without arrays
         self.optimize_memory_usage, self.handle_timeout_termination = False, True
         self.real_ratio = real_ratio
@@ -148,11 +148,18 @@ def check_raw(env: VecNormalize | None) -> None:
         )
 
 
-def _check_spaces(observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> None:
-    who = "MixedReplayBuffer"
+def check_spaces(observation_space: spaces.Space[Any], action_space: spaces.Space[Any], *, who: str) -> None:
+    """Checks that observations and actions are what dreams are made of.
+
+    Raises:
+        UnsupportedSpaceError: observations are no Box of floating point numbers, or actions none with finite bounds.
+    """
     check_space(observation_space, [spaces.Box], what="observation", who=who)
     check_space(action_space, [spaces.Box], what="action", who=who)
     if not np.issubdtype(observation_space.dtype, np.floating):
         raise UnsupportedSpaceError(f"{who} takes observations of floating point type, got {observation_space}")
     if not action_space.is_bounded():  # type: ignore[attr-defined]
-        raise UnsupportedSpaceError(f"{who} takes actions with finite bounds, got {action_space}")
+        raise UnsupportedSpaceError(
+            f"{who} takes actions with finite bounds, got {action_space}; "
+            "gymnasium.wrappers.TransformAction(env, lambda action: action, Box(...)) gives an environment others"
+        )

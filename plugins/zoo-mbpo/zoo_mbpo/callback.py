@@ -9,7 +9,9 @@ from torch import Tensor
 
 from zoo_core.acting import env_id_of
 from zoo_core.config import check_range
-from zoo_core.progress import Progress
+from zoo_core.errors import ConfigError
+from zoo_core.model_based_agent import fit_with_progress
+from zoo_core.plugins import WorldModelSpec, spec_of, specs
 from zoo_core.world_model import WorldModel, stream
 from zoo_mbpo.buffer import MixedReplayBuffer, check_raw
 from zoo_mbpo.rollouts import branched_rollouts
@@ -33,6 +35,10 @@ class MBPOCallback(BaseCallback):
         uncertainty_penalty: λ, times the epistemic uncertainty, off imagined rewards (MOPO).
         seed: of fits and dreams; actions are drawn from torch's global stream, as by SB3.
         verbose: see SB3.
+
+    Raises:
+        ValueError: an argument is out of range.
+        ConfigError: a penalty, and the model is registered as one that reports no epistemic uncertainty.
     """
 
     def __init__(
@@ -57,7 +63,7 @@ class MBPOCallback(BaseCallback):
         }
         for name, count in counts.items():
             check_range(name, count, 1)
-        check_range("uncertainty_penalty", uncertainty_penalty, 0.0)
+        _check_penalty(world_model, uncertainty_penalty)
         self.world_model = world_model
         self.model_interval, self.epoch_steps = model_interval, epoch_steps
         self.rollouts_per_step, self.retain_epochs = rollouts_per_step, retain_epochs
@@ -78,7 +84,7 @@ class MBPOCallback(BaseCallback):
 
         Raises:
             TypeError: the algorithm has another replay buffer.
-            ValueError: its environment is normalised.
+            ValueError: its environment is normalised, or has other spaces than the world model.
         """
         found = getattr(self.model, "replay_buffer", None)
         if not isinstance(found, MixedReplayBuffer):
@@ -86,6 +92,13 @@ class MBPOCallback(BaseCallback):
                 f"MBPOCallback needs an algorithm made with replay_buffer_class=MixedReplayBuffer, got "
                 f"{type(self.model).__name__} with {type(found).__name__}"
             )
+        for name in ("observation_space", "action_space"):
+            wanted, given = getattr(self.model, name), getattr(self.world_model, name)
+            if wanted != given:
+                raise ValueError(
+                    f"{name} of the world model is {given}, that of {type(self.model).__name__} is {wanted}: make the "
+                    "model for the spaces of the algorithm"
+                )
         check_raw(self.model.get_vec_normalize_env())
         if found.replay.env_id is None and self.model.env is not None:
             found.replay.env_id = env_id_of(self.model.env)
@@ -108,10 +121,9 @@ class MBPOCallback(BaseCallback):
     def fit(self) -> dict[str, float]:
         """Fits the model to all real steps (line 4 of algorithm 2); returns metrics."""
         rng = stream(self.world_model, self.seed, f"fit-{self.round}")
-        with Progress("fit the model, updates", None, show=self.progress_bar) as progress:
-            metrics = self.world_model.fit(self.buffer.replay, rng=rng, callback=lambda made, _: progress.to(made))
+        metrics = fit_with_progress(self.world_model, self.buffer.replay, rng=rng, show=self.progress_bar)
         self.fitted_at = self.model.num_timesteps
-        return {f"model/{name}": value for name, value in metrics.items()}
+        return metrics
 
     def dream(self, steps: int) -> dict[str, float]:
         """Makes the branched rollouts of one interval (lines 7 and 8 of algorithm 2), in one batch.
@@ -144,3 +156,14 @@ class MBPOCallback(BaseCallback):
         actor = self.model.policy.actor
         scaled = actor(obs.to(self.model.device))  # type: ignore[operator]
         return self.buffer.unscale(scaled).to(self.world_model.device)
+
+
+def _check_penalty(world_model: WorldModel, penalty: float) -> None:
+    check_range("uncertainty_penalty", penalty, 0.0)
+    spec = spec_of(type(world_model), "model")
+    if penalty and isinstance(spec, WorldModelSpec) and not spec.epistemic:
+        others = ", ".join(other.id for other in specs("model") if other.epistemic)
+        raise ConfigError(
+            f"uncertainty_penalty is {penalty}, but the model {spec.id!r} reports no epistemic uncertainty: set it to "
+            f"0, or take a model that does: {others}"
+        )

@@ -11,26 +11,32 @@ from zoo_mbpo.schedule import RolloutSchedule
 
 Arguments = Mapping[str, Any]
 
-_SET_BY_MBPO = {  # arguments of SAC, and where they come from
-    "learning_starts": "initial_steps",
-    "gradient_steps": "updates_per_step",
-    "train_freq": "updates_per_step",
-    "buffer_size": "nothing: all real steps are kept",
-    "replay_buffer_class": "nothing: it is MixedReplayBuffer",
-    "replay_buffer_kwargs": "real_ratio",
-    "optimize_memory_usage": "nothing: no observation is stored twice",
-    "n_steps": "nothing: dreams are single steps",
+_SET_BY_MBPO = {  # arguments of SAC, and what to do instead, or why there is nothing to do
+    "learning_starts": "set initial_steps",
+    "gradient_steps": "set updates_per_step",
+    "train_freq": "set updates_per_step",
+    "buffer_size": "all real steps are kept",
+    "replay_buffer_class": "MBPO has its own, MixedReplayBuffer",
+    "replay_buffer_kwargs": "set real_ratio",
+    "optimize_memory_usage": "no observation is stored twice as it is",
+    "n_steps": "dreams are single steps",
 }
 _PAPER_MODEL = {  # appendix C and the authors' code
-    "model.num_members": 7,
-    "model.num_elites": 5,
-    "model.num_layers": 4,
-    "model.hidden": 200,
-    "model.propagation": "ts1",
-    "model.learning_rate": 1e-3,
-    "model.batch_size": 256,
-    "model.holdout": 0.2,
-    "model.patience": 5,
+    "num_members": 7,
+    "num_elites": 5,
+    "num_layers": 4,
+    "hidden": 200,
+    "propagation": "ts1",
+    "learning_rate": 1e-3,
+    "batch_size": 256,
+    "holdout": 0.2,
+    "patience": 5,
+}
+_CPU_MODEL = {
+    "num_members": 7,
+    "hidden": 128,
+    "propagation": "ts1",
+    "patience": 10,  # and batches of 64: with fewer steps a fit would end before it has begun
 }
 
 
@@ -39,23 +45,24 @@ class MBPOConfig:
     """Model-based policy optimisation (Janner et al. 2019, arXiv:1906.08253, appendix C)."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "paper": {**_PAPER_MODEL, "rollout_schedule": (20, 150, 1, 15), "sac": {"target_entropy": -1.0}},  # Hopper
+        "paper": {  # Hopper
+            "model_config": _PAPER_MODEL,
+            "rollout_schedule": (20, 150, 1, 15),
+            "sac": {"target_entropy": -1.0},
+        },
         "cpu": {  # minutes on one core: InvertedPendulum-v5 within 3,000 steps
             "initial_steps": 500,
             "model_interval": 125,
             "epoch_steps": 250,
             "rollouts_per_step": 100,
             "updates_per_step": 10,
-            "model.num_members": 7,
-            "model.hidden": 128,
-            "model.propagation": "ts1",
-            "model.patience": 10,  # and batches of 64: with fewer steps a fit would end before it has begun
+            "model_config": _CPU_MODEL,
             "sac": {"learning_rate": 1e-3, "policy_kwargs": {"net_arch": [128, 128]}},
         },
     }
 
     model: str = "ensemble"  # a registered world model
-    model_config: Arguments | None = None  # its config; presets have the paper's
+    model_config: Arguments | None = field(default_factory=lambda: dict(_PAPER_MODEL))  # the ensemble's config
     initial_steps: int = 5_000  # random real steps before the first fit
     model_interval: int = 250  # real steps between two fits
     epoch_steps: int = 1_000  # real steps of an epoch, E; counted after the random ones
@@ -70,7 +77,6 @@ class MBPOConfig:
 
     def __post_init__(self) -> None:
         counts = (
-            "initial_steps",
             "model_interval",
             "epoch_steps",
             "rollouts_per_step",
@@ -78,6 +84,7 @@ class MBPOConfig:
             "updates_per_step",
             "offline_steps",
         )
+        check_range("initial_steps", self.initial_steps, 2)  # a fit holds out one
         for name in counts:
             check_range(name, getattr(self, name), 1)
         check_range("real_ratio", self.real_ratio, 0.0, 1.0)
@@ -85,4 +92,4 @@ class MBPOConfig:
         RolloutSchedule(*self.rollout_schedule)
         for key in self.sac:
             if (name := key.partition(".")[0]) in _SET_BY_MBPO:
-                raise ValueError(f"sac.{name} is set by MBPO: remove it; what changes it is {_SET_BY_MBPO[name]}")
+                raise ValueError(f"sac.{name} is not for you to set: remove it; {_SET_BY_MBPO[name]}")

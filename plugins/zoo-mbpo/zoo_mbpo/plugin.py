@@ -29,7 +29,7 @@ def zoo_register(registry: Registry) -> None:
             observation_spaces=("Box",),
             action_spaces=("Box",),
             model_based=True,
-            train_steps=3_000,
+            train_steps=6_000,
             check_config=_SMALL,
         )
     )

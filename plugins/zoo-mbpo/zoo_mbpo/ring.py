@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 
 import torch
@@ -85,7 +86,7 @@ class Ring:
     def since(self, mark: int | None) -> Segment:
         """Returns the rows that were added after `mark` was taken, as far as they are kept; all for None."""
         num = self._size if mark is None else min(self._size, self.num_added - mark)
-        description = {"added": self.num_added, "kept": self._size, "capacity": self.capacity}
+        description = {"added": self.num_added, "kept": self._size}
         return description, {"rows": self.newest(num).cpu()}
 
     def needs(self, description: dict[str, int]) -> bool:
@@ -93,21 +94,26 @@ class Ring:
         return int(description["added"]) > self.num_added - self._size
 
     def restore(self, segments: Iterable[Segment]) -> None:
-        """Replaces the contents by those of segments, oldest first.
+        """Replaces the contents by those of segments, oldest first. There is no more room than for these: whoever adds
+        next resizes first.
 
         Raises:
-            CheckpointError: a segment has rows of another width, or fewer than it says.
+            CheckpointError: a segment has rows of another width, or the last one tells of more than there are.
         """
-        self.clear()
+        added, kept, width = 0, 0, self._rows.shape[1]
+        parts = [torch.empty(0, width)]
         for description, tensors in segments:
-            added, kept, capacity = (int(description[name]) for name in ("added", "kept", "capacity"))
-            rows, width = tensors["rows"], self._rows.shape[1]
+            added, kept = (operator.index(description[name]) for name in ("added", "kept"))
+            rows = tensors["rows"]
             if rows.dtype != torch.float32 or rows.ndim != 2 or rows.shape[1] != width:
                 raise CheckpointError(
                     f"a segment of dreams must have float32 rows of {width}, got {rows.dtype} {list(rows.shape)}"
                 )
-            self.resize(capacity)
-            self.add(rows.to(self._rows.device))
-            if not 0 <= kept <= self._size:
-                raise CheckpointError(f"segments of dreams are missing: of {kept} rows, {self._size} are left")
-            self.num_added, self._size = added, kept
+            parts.append(rows)
+        rows = torch.cat(parts)
+        if not 0 <= kept <= min(added, len(rows)):
+            raise CheckpointError(
+                f"segments of dreams are missing: {kept} of {added} rows were kept, {len(rows)} are left"
+            )
+        self._rows = rows[len(rows) - kept :].to(self._rows.device, copy=True)
+        self.num_added, self._size, self._next = added, kept, 0

@@ -33,6 +33,14 @@ def test_a_dream_is_what_happens(pendulum_replay, fitted):
     assert not imagined.held.any()
 
 
+def test_a_reward_is_right_beyond_the_range_of_the_data(pendulum_replay, fitted):
+    """Hanging at full speed, which random steps never see: -(π² + 0.1 · 8²)."""
+    model, _ = fitted(pendulum_replay)
+    worst = model.step(begin(model, torch.tensor([[-1.0, 0.0, 8.0]])), torch.zeros(1, 1), rng=rng()).reward
+    torch.testing.assert_close(worst, torch.tensor([-(math.pi**2 + 6.4)]))
+    assert worst < pendulum_replay.tensors().reward.min()
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_nothing_is_drawn(pendulum_replay, new_model, temperature):
     model, stream = new_model(pendulum_replay), rng()

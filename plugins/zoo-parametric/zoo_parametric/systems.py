@@ -64,8 +64,8 @@ def check_system(system: System, constants: Constants, observation_space: Space[
         got = tuple(next_obs.shape) if isinstance(next_obs, Tensor) else type(next_obs).__name__
         raise ValueError(f"{name}.next_obs must return a tensor of shape {tuple(obs.shape)}, got {got}")
     for method in (system.reward, system.termination):
-        known = functools.partial(method, constants=constants)
-        KnownFunction(known, f"{name}.{method.__name__}")(obs, action, next_obs)
+        known, terminates = functools.partial(method, constants=constants), method == system.termination
+        KnownFunction(known, f"{name}.{method.__name__}", terminates=terminates)(obs, action, next_obs)
 
 
 def _find(observation_space: Space[Any], action_space: Space[Any]) -> System:

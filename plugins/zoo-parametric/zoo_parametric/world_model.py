@@ -50,6 +50,9 @@ class Parametric(WorldModel):
     The constants make the squared errors of one-step predictions least, in units of the deviations of what is
     predicted; next observations and rewards count, rewards not if `reward_fn` is given. Dreams are deterministic.
 
+    Predicted observations are held to the world, rewards are not: an equation of the reward is right anywhere, also
+    where no data was.
+
     Args:
         observation_space: a Box with one dimension.
         action_space: Box or Discrete.
@@ -123,7 +126,7 @@ class Parametric(WorldModel):
             callback=callback,
         )
         seen = torch.cat([steps.obs, steps.next_obs]).float().to(self.device)
-        self.bounds.fit(seen, steps.reward, self.config.margin, reach=REACH)
+        self.bounds.fit(seen, None, self.config.margin, reach=REACH)
         self.values.copy_(found.values)
         self.errors.copy_(found.std_errors)
         return self._metrics(found.unexplained)

@@ -100,7 +100,7 @@ def test_the_seed_decides_everything():
     ("config", "message"),
     [
         ({"trial_steps": 0}, "trial_steps must be"),
-        ({"initial_steps": 0}, "initial_steps must be"),
+        ({"initial_steps": 1}, r"initial_steps must be in \[2, inf\), got 1"),
         ({"planner.num_elites": 17, "planner.num_candidates": 16}, r"num_elites must be in \[1, 16\], got 17"),
         ({"planner.horizon": 0}, "horizon must be"),
         ({"model.propagation": "ts2"}, "propagation has no choice 'ts2'"),

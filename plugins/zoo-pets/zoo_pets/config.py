@@ -66,5 +66,5 @@ class PETSConfig(PlanningConfig):
     }
 
     def __post_init__(self) -> None:
-        check_range("initial_steps", self.initial_steps, 1)
+        check_range("initial_steps", self.initial_steps, 2)  # a fit holds out one
         check_range("trial_steps", self.trial_steps, 1)

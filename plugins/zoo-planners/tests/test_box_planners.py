@@ -154,8 +154,36 @@ class Unsteppable(WorldModel):
     ],
 )
 def test_other_actions_are_refused_before_any_step(name, space, message, rng):
-    with pytest.raises(UnsupportedSpaceError, match=message.format(name)):
-        make_planner(name).plan(Unsteppable(space), torch.zeros(2, 1), rng=rng)
+    planner, model = make_planner(name), Unsteppable(space)
+    for refuse in (lambda: planner.check(model), lambda: planner.plan(model, torch.zeros(2, 1), rng=rng)):
+        with pytest.raises(UnsupportedSpaceError, match=message.format(name)):
+            refuse()
+
+
+@pytest.mark.parametrize("name", [*SMALL, "random-shooting"])
+def test_games_are_refused_before_any_step(name, rng):
+    class Duel(Unsteppable):
+        num_players = 2
+
+    planner, model = make_planner(name), Duel(Box(-1.0, 1.0, (1,)))
+    for refuse in (lambda: planner.check(model), lambda: planner.plan(model, torch.zeros(2, 1), rng=rng)):
+        with pytest.raises(ValueError, match="planned for one player, got Duel, a game of 2: plan in it by forward"):
+            refuse()
+
+
+@pytest.mark.parametrize("other", ["horizon", "roots", "planner", "shooting"])
+def test_a_plan_that_it_cannot_go_on_from_is_refused(name, planner, linear_model, positions, rng, other):
+    other_name = {"planner": "cem" if name == "icem" else "icem", "shooting": "random-shooting"}.get(other, name)
+    sizes = SMALL.get(other_name, {})
+    state = positions([1.0, 0.5], [0.0, -1.0])
+    before = make_planner(other_name, {"horizon": 4 if other == "horizon" else 5, **sizes}).plan(
+        linear_model, positions([1.0, 0.5]) if other == "roots" else state, rng=rng
+    )
+    got = {"horizon": r"\w+ \[2, 4, 1\]", "roots": r"\w+ \[1, 5, 1\]", "shooting": "nothing"}
+    got["planner"] = r"Tensor \[2, 5, 1\]" if name == "icem" else r"ICEMMemory \[2, 5, 1\]"
+    message = rf"a plan of {name} with horizon 5 from the same 2 roots, .*, got one that remembers {got[other]}"
+    with pytest.raises(ValueError, match=message):
+        planner.plan(linear_model, state, rng=rng, previous=before)
 
 
 def test_a_horizon_of_no_steps_is_refused(name):
@@ -163,7 +191,7 @@ def test_a_horizon_of_no_steps_is_refused(name):
         make_planner(name, {"horizon": 0})
 
 
-@pytest.mark.parametrize(("name", "others"), [("icem", {}), ("mppi", {"num_policy": 4})])
-def test_more_elites_than_candidates_are_refused(name, others):
+@pytest.mark.parametrize("name", ["icem", "mppi"])
+def test_more_elites_than_candidates_are_refused(name):
     with pytest.raises(ValueError, match=r"num_elites must be in \[1, 40\], got 41"):
-        make_planner(name, {"num_candidates": 40, "num_elites": 41, **others})
+        make_planner(name, {"num_candidates": 40, "num_elites": 41})

@@ -8,7 +8,8 @@ from gymnasium.spaces import Box, Discrete
 
 from zoo_core import seeding
 from zoo_core.world_model import ModelStep, WorldModel
-from zoo_planners.cem import CEM, truncated_normal
+from zoo_planners.cem import CEM, Normal, truncated_normal
+from zoo_planners.config import CEMConfig
 
 NUM_CANDIDATES, HORIZON = 2_000, 3
 DRAWN_VARIANCE = 0.7737  # of a standard normal cut off at ±2: 1 - 4 φ(2) / (2 Φ(2) - 1)
@@ -83,6 +84,12 @@ def test_a_search_begins_in_the_middle_and_reaches_from_bound_to_bound(model):
     assert 0.98 < units.abs().amax() <= 1.0
 
 
+def test_the_variance_that_a_search_begins_with_is_a_sixteenth_of_the_squared_width(model):
+    mean, variance = Normal(model, CEMConfig(horizon=HORIZON)).begin(2, None).unbind(2)
+    assert torch.equal(mean, torch.zeros(2, HORIZON, 1))
+    assert torch.equal(variance, torch.full((2, HORIZON, 1), (1.0 - -1.0) ** 2 / 16.0))
+
+
 @pytest.mark.parametrize(("target", "edge"), [(6.0, 2.0), (2.0, -2.0)])
 def test_near_a_bound_the_variance_leaves_room_for_two_deviations(model, target, edge):
     """No action is cut off at the bound, where they would heap up: all but the best one lie within it."""
@@ -139,6 +146,14 @@ def test_the_next_search_begins_where_this_one_will_be_one_step_on(model):
 SETTLES, UNDECIDED = 3.0, float("nan")
 
 
+class FirstStep(Target):
+    """Pays for the first action alone."""
+
+    def step(self, state, action, **kwargs):
+        step = super().step(state, action, **kwargs)
+        return step._replace(state=torch.stack([torch.full_like(state[:, 0], UNDECIDED), state[:, 1]], dim=1))
+
+
 def test_a_search_ends_when_all_roots_have_narrowed_down(model):
     plan(model, SETTLES, 5.0, iterations=10, min_variance=0.01)
     iterations = len(model.tried) / HORIZON
@@ -146,6 +161,14 @@ def test_a_search_ends_when_all_roots_have_narrowed_down(model):
     model.tried.clear()
     plan(model, SETTLES, UNDECIDED, iterations=10, min_variance=0.01)
     assert len(model.tried) == 10 * HORIZON
+
+
+def test_a_search_goes_on_while_one_of_its_steps_has_not_narrowed_down():
+    model = FirstStep(Box(2.0, 6.0, (1,)))
+    plan(model, SETTLES, iterations=7, min_variance=0.01)
+    assert len(model.tried) == 7 * HORIZON
+    variance = candidates(model, 6)[0][0].var(0) / 4.0
+    assert variance[0] < 0.01 < variance[1:].amin()
 
 
 def test_a_root_that_has_narrowed_down_waits_as_it_is(model):

@@ -113,6 +113,26 @@ def test_what_is_remembered_lies_within_the_bounds(spy, positions, rng):
     assert plan.memory.mean.abs().max() <= 1.0
 
 
+def test_alpha_is_the_weight_of_the_old_deviation_in_the_new_one(spy, positions, rng):
+    """The same first candidates; the deviation of the second ones is that of the elites, or half-way to the first."""
+    stds = []
+    for alpha in (0.0, 0.5):
+        spy.actions.clear()
+        config = {**SMALL, "iterations": 2, "num_candidates": 4000, "elites_kept": 0.0, "init_std": 0.2}
+        ICEM({**config, "alpha": alpha}).plan(spy, positions([0.2, 0.0]), rng=rng.manual_seed(0))
+        stds.append(torch.cat(spy.actions[SMALL["horizon"] :], dim=1).std(0) / 6.0)
+    assert stds[0].amax() < 0.19  # of 6 elites
+    torch.testing.assert_close(stds[1], (stds[0] + 0.2) / 2.0, rtol=0.06, atol=0.0)
+
+
+def test_last_actions_that_are_new_lie_within_the_bounds_too(spy, positions, rng):
+    config = {"num_candidates": 8, "num_elites": 8, "elites_kept": 1.0, "init_std": 3.0, "iterations": 1}
+    state = positions(*[[20.0, 20.0]] * 20)
+    plan, _ = search_once(spy, state, rng, **config)
+    plan, _ = search_once(spy, state, rng, previous=plan, **config)
+    assert plan.memory.elites.abs().max() == 1.0
+
+
 def test_candidates_without_a_return_are_no_elites(linear_model_class, positions, rng):
     class Forbids(linear_model_class):
         def step(self, state, action, **kwargs):

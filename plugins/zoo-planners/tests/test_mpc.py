@@ -123,6 +123,12 @@ def test_acting_changes_nothing_in_learning(deterministic):
     assert torch.equal(actions(agent), actions(undisturbed))
 
 
+def test_acting_and_collecting_draw_from_two_streams_of_the_seed():
+    streams = [stream for seed in (0, 1) for stream in make(seed=seed).to_checkpoint()]
+    assert len({tuple(stream.tolist()) for stream in streams}) == 4
+    assert all(map(torch.equal, make(seed=1).to_checkpoint(), streams[2:]))
+
+
 @RECIPES
 def test_a_loaded_agent_acts_the_same_and_learns_on(recipe, tmp_path):
     agent = make(recipe=recipe).learn(50)

@@ -5,12 +5,16 @@ import dataclasses
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 import zoo_core
 import zoo_planners.planning_agent as planning_agent
+from zoo_core.cli import main
 from zoo_core.errors import ConfigError, UnknownNameError, UnsupportedSpaceError
+from zoo_core.planner import Plan, Planner
 from zoo_core.plugins import model_spec
+from zoo_core.world_model import batch_size
 
 MLP = {"hidden": 8, "num_layers": 1, "max_epochs": 1}
 
@@ -52,8 +56,33 @@ def test_planners_of_discrete_actions_refuse_box_ones_and_name_those_that_take_t
 
 @pytest.mark.parametrize("planner", ["cem", "random-shooting", "icem"])
 def test_actions_without_bounds_are_refused(planner):
-    with pytest.raises(UnsupportedSpaceError, match=r"bounds of actions, which must be finite, got Box\(-inf, inf"):
+    with pytest.raises(
+        UnsupportedSpaceError, match=rf"{planner} searches between the bounds of its actions, .*got Box\(-inf, inf"
+    ):
         learn(wrapper=Unbounded, planner=planner)
+
+
+def test_a_tree_too_large_for_a_single_root_is_refused_by_the_command(capsys, tmp_path):
+    settings = ["model=lookup", "planner=forward-search", "planner.depth=20"]
+    arguments = ["train", "mpc", "--env", "FrozenLake-v1", "--quiet", "--out", str(tmp_path / "run")]
+    assert main([*arguments, *(f"--set={setting}" for setting in settings)]) == 2
+    error = capsys.readouterr().err
+    assert "forward-search to depth=20 would look at (4 actions · 1 num_samples)^20 states" in " ".join(error.split())
+
+
+class Unlimited(Planner):
+    """Needs no bounds, and pushes by 0.5."""
+
+    def plan(self, model, state, *, rng, previous=None):
+        num = batch_size(state)
+        return Plan(torch.full((num, 1), 0.5), torch.zeros(num))
+
+
+def test_a_planner_that_needs_no_bounds_takes_actions_without(monkeypatch):
+    monkeypatch.setattr(planning_agent, "make_planner", lambda name, config: Unlimited())
+    env = Unbounded(gym.make("Pendulum-v1"))
+    agent = zoo_core.make_agent("mpc", env, {"model": "mlp", "model_config": MLP}, seed=0, device="cpu")
+    assert isinstance(agent.planner, Unlimited)
 
 
 @pytest.mark.parametrize(
@@ -93,10 +122,10 @@ def test_an_unknown_recipe_is_answered_by_the_nearest():
         learn(recipe="v2.0")
 
 
-@pytest.mark.parametrize("name", ["initial_steps", "round_steps"])
-def test_rounds_without_steps_are_refused(name):
-    with pytest.raises(ConfigError, match=rf"{name} must be in \[1, inf\), got 0"):
-        learn(**{name: 0})
+@pytest.mark.parametrize(("name", "least"), [("initial_steps", 2), ("round_steps", 1)])
+def test_rounds_with_too_few_steps_are_refused(name, least):
+    with pytest.raises(ConfigError, match=rf"{name} must be in \[{least}, inf\), got {least - 1}"):
+        learn(**{name: least - 1})
 
 
 def test_normalised_observations_are_refused():

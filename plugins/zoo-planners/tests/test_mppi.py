@@ -153,7 +153,7 @@ def test_an_elite_is_drawn_by_its_weight():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"num_policy": 600}, r"num_policy must be in \[0, 512\], got 600"),
+        ({"num_policy": -1}, r"num_policy must be in \[0, inf\), got -1"),
         ({"temperature": 0.0}, r"temperature must be in \(0.0, inf\), got 0.0"),
         ({"min_std": 3.0}, r"max_std must be in \[3.0, inf\), got 2.0"),
         ({"min_std": 0.0, "max_std": 0.0}, r"max_std must be in \(0.0, inf\), got 0.0"),
@@ -162,3 +162,48 @@ def test_an_elite_is_drawn_by_its_weight():
 def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         MPPI(settings)
+
+
+def test_only_where_there_is_a_policy_its_candidates_must_be_among_all(rng):
+    few = {"num_candidates": 16, "num_elites": 4}
+    assert MPPI(few).plan(Line(slope=1.0), torch.zeros(2, 1), rng=rng).action.shape == (2, 1)
+    with pytest.raises(ValueError, match=r"num_policy must be in \[0, 16\], got 24"):
+        MPPI(few, evaluate=follows(0.5, 0.0, -1.0))
+
+
+@pytest.mark.parametrize(
+    ("says", "error", "message"),
+    [
+        (lambda num: torch.zeros(num), TypeError, r"must return a zoo_core\.Evaluation\(value, .*got Tensor: tensor"),
+        (
+            lambda num: Evaluation(torch.zeros(num), action=torch.zeros(num)),
+            ValueError,
+            r"must return action \[8, 1\] for 8 states, got \[8\]",
+        ),
+    ],
+)
+def test_what_is_no_policy_is_refused_before_any_step(says, error, message, rng):
+    model, config = Line(), {"num_candidates": 16, "num_policy": 4, "num_elites": 4}
+    planner = MPPI(config, evaluate=lambda state, *, rng: says(len(state)))
+    with pytest.raises(error, match=message):
+        planner.plan(model, torch.zeros(2, 1), rng=rng)
+    assert model.actions == []
+
+
+def test_a_policy_that_stops_to_act_on_the_way_is_refused(rng):
+    def starts(state, *, rng):
+        return Evaluation(torch.zeros(len(state)), action=None if state.any() else torch.ones(len(state), 1))
+
+    planner = MPPI({"num_candidates": 16, "num_policy": 4, "num_elites": 4}, evaluate=starts)
+    with pytest.raises(ValueError, match="must return actions for all states or for none, got none after a step"):
+        planner.plan(Line(), torch.zeros(2, 1), rng=rng)
+
+
+def test_a_policy_may_act_in_float64(rng):
+    def acts(state, *, rng):
+        return Evaluation(torch.zeros(len(state)), action=torch.full((len(state), 1), 0.5, dtype=torch.float64))
+
+    config = {"num_candidates": 4, "num_policy": 4, "num_elites": 4}
+    plan = MPPI(config, evaluate=acts).plan(Line(), torch.zeros(2, 1), rng=rng)
+    assert plan.action.dtype == torch.float32
+    assert plan.action.flatten().tolist() == pytest.approx([0.5, 0.5])

@@ -231,6 +231,7 @@ def test_others_are_drawn_from_a_stream_of_its_own_that_can_be_set_back(shooting
     first = walk(policy)
     assert torch.equal(torch.random.get_rng_state(), before)
     np.testing.assert_array_equal(walk(shooting()), first)
+    assert not np.array_equal(walk(shooting(seed=1)), first)
     stood = policy.to_checkpoint()
     on = walk(policy)
     assert not np.array_equal(on, first)

@@ -9,7 +9,7 @@ from gymnasium.spaces import Box, Discrete
 from zoo_core.errors import NonFiniteError
 from zoo_core.planner import Evaluation
 from zoo_core.world_model import ModelStep, WorldModel
-from zoo_planners.returns import follow, imagine, prefer, rank_nan_last
+from zoo_planners.returns import follow, imagine, prefer, rank_nan_last, weighted
 
 CONTINUES = torch.tensor([0.5, 0.8, 1.0])  # after each of three steps
 NAN = float("nan")
@@ -87,6 +87,41 @@ def test_no_value_is_asked_for_after_an_end_not_even_one_that_is_no_number(ledge
     torch.testing.assert_close(imagined.returns[:, 0], torch.tensor([1.9, NAN, 1.9]), equal_nan=True)
 
 
+def test_no_reward_counts_after_an_end_not_even_one_that_is_no_number(rng):
+    """Root 2 ends with the third of four steps, root 1 goes on."""
+
+    class Broken(Ledger):
+        def step(self, state, action, **kwargs):
+            step = super().step(state._replace(time=state.time.clamp_max(2)), action, **kwargs)
+            late = state.time == 3
+            return step._replace(reward=step.reward.masked_fill(late, NAN))
+
+    actions = torch.ones(3, 1, 4, 1, requires_grad=True)
+    returns = imagine(Broken(), roots(3), follow(actions), 1, 4, rng=rng).returns
+    torch.testing.assert_close(returns[1:, 0], torch.tensor([NAN, 1.9]), equal_nan=True)
+    (gradient,) = torch.autograd.grad(returns[2].sum(), actions)
+    torch.testing.assert_close(gradient[2, 0, :, 0], torch.tensor([1.0, 0.5, 0.4, 0.0]))
+
+
+def test_an_end_passes_no_gradient_of_what_is_no_number_on():
+    weight = torch.tensor([0.5, 0.0], requires_grad=True)
+    product = weighted(torch.tensor([2.0, NAN]), weight)
+    assert product.tolist() == [1.0, 0.0]
+    (gradient,) = torch.autograd.grad(product.sum(), weight)
+    assert gradient.tolist() == [2.0, 0.0]
+
+
+def test_games_of_two_are_refused(ledger, rng):
+    ledger.num_players = 2
+    with pytest.raises(ValueError, match="a sequence of actions is planned for one player, got Ledger, a game of 2"):
+        imagine(ledger, roots(1), follow(torch.zeros(1, 1, 1, 1)), 1, 1, rng=rng)
+
+
+def test_what_is_no_evaluation_is_refused(ledger, rng):
+    with pytest.raises(TypeError, match=r"must return a zoo_core\.Evaluation\(value, .*, got tuple: \(1, 2\)"):
+        imagine(ledger, roots(1), follow(torch.zeros(1, 1, 1, 1)), 1, 1, rng=rng, evaluate=lambda *_, rng: (1, 2))
+
+
 def test_a_value_for_every_root_in_place_of_every_row_is_refused(ledger, rng):
     def per_root(state, *, rng):
         return Evaluation(torch.zeros(2))
@@ -129,8 +164,19 @@ def test_the_greatest_score_that_is_legal_is_taken():
     scores = torch.tensor([[0.2, 0.9, 0.5], [0.9, 0.1, 0.5]]).expand(3, 1, 2, 3)  # of two steps
     assert prefer(scores, model)(0, roots(3)).tolist() == [1, 2, 1]  # a game that is over has no legal action
     assert prefer(scores, model)(1, roots(3)).tolist() == [0, 0, 0]
-    free = prefer(scores, Ledger(Discrete(3)), 2)
-    assert free(0, model.particles(roots(3), 2, rng=None)).tolist() == [1] * 6
+
+
+def test_every_particle_takes_the_preferred_action_of_its_candidate():
+    model, scores = Ledger(Discrete(3)), torch.eye(3)[[2, 0, 1, 1]].reshape(2, 2, 1, 3)
+    choose = prefer(scores, model, 2)
+    assert choose(0, model.particles(roots(4), 2, rng=None)).tolist() == [2, 2, 0, 0, 1, 1, 1, 1]
+
+
+def test_an_action_that_is_never_wanted_is_taken_rather_than_an_illegal_one():
+    model = Ledger(Discrete(3), torch.tensor([[False, False, True], [True, True, True]]))
+    scores = torch.tensor([0.0, -torch.inf, -torch.inf]).expand(2, 1, 1, 3)
+    assert prefer(scores, model)(0, roots(2)).tolist() == [2, 0]
+    assert prefer(torch.full((2, 1, 1, 3), -torch.inf), model)(0, roots(2)).tolist() == [2, 0]
 
 
 def test_what_is_no_finite_number_ranks_last(ledger):

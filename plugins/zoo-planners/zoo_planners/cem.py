@@ -10,20 +10,20 @@ from gymnasium.spaces import Discrete
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from zoo_core.planner import Plan, Planner
+from zoo_core.planner import Plan
 from zoo_core.world_model import State, WorldModel, batch_size
-from zoo_planners.actions import ActionBox, num_actions, shift
+from zoo_planners.actions import ActionBox, num_actions, rest_of
 from zoo_planners.config import CEMConfig
 from zoo_planners.discrete import gumbel
 from zoo_planners.elites import Elites, select_elites
-from zoo_planners.returns import Choose, follow, imagine, prefer
+from zoo_planners.returns import Choose, follow, prefer
+from zoo_planners.sequence_planner import SequencePlanner
 
-NAME = "cem"
 TRUNCATION = 2.0  # deviations at which the normal is cut off
 INITIAL_VARIANCE = 0.25  # of actions in [-1, 1]: (high - low)² / 16
 
 
-class CEM(Planner):
+class CEM(SequencePlanner):
     """Cross-entropy method (Rubinstein 1999; as in PETS, Chua et al. 2018, arXiv:1805.12114).
 
     Box actions are drawn from a normal truncated at two deviations, whose variance never lets it reach past the bounds;
@@ -34,34 +34,29 @@ class CEM(Planner):
     `Plan.value` is the mean return of the last elites.
     """
 
+    name = "cem"
+    takes_discrete = True
     config_class = CEMConfig
+    config: CEMConfig
 
     def plan(self, model: WorldModel, state: State, *, rng: torch.Generator, previous: Plan | None = None) -> Plan:
         """Searches from B roots.
 
         Raises:
             UnsupportedSpaceError: actions are neither Discrete nor a Box with finite bounds.
+            ValueError: the model is a game of several players, or `previous` is no plan that this search can go on
+                from.
             NonFiniteError: every return from a root is NaN.
         """
         config, num_roots = self.config, batch_size(state)
         search: Distribution = (Categorical if isinstance(model.action_space, Discrete) else Normal)(model, config)
-        parameters = search.begin(num_roots, None if previous is None else previous.memory)
+        parameters = search.begin(num_roots, previous)
         value = torch.zeros(num_roots, device=rng.device)
         done = torch.zeros(num_roots, dtype=torch.bool, device=rng.device)
         sequence: Tensor | None = None  # of each root, from the last iteration that it took part in
         with torch.no_grad():
             for _ in range(config.iterations):
-                imagined = imagine(
-                    model,
-                    state,
-                    search.draw(parameters, rng),
-                    config.num_candidates,
-                    config.horizon,
-                    rng=rng,
-                    num_particles=config.num_particles,
-                    gamma=config.gamma,
-                    evaluate=self.evaluate,
-                )
+                imagined = self.imagine(model, state, search.draw(parameters, rng), config.num_candidates, rng=rng)
                 elites = select_elites(imagined.actions, imagined.returns, config.num_elites, model)
                 weight = elites.equal_weights()
                 moved = search.fit(elites.sequences, weight, parameters)
@@ -83,7 +78,7 @@ class Distribution(ABC):
         self.model, self.config = model, config
 
     @abstractmethod
-    def begin(self, num_roots: int, memory: Tensor | None) -> Tensor:
+    def begin(self, num_roots: int, previous: Plan | None) -> Tensor:
         """Returns the parameters that a search begins with."""
 
     @abstractmethod
@@ -112,12 +107,12 @@ class Normal(Distribution):
 
     def __init__(self, model: WorldModel, config: CEMConfig) -> None:
         super().__init__(model, config)
-        self.box = ActionBox(model, NAME)
+        self.box = ActionBox(model, CEM.name)
 
-    def begin(self, num_roots: int, memory: Tensor | None) -> Tensor:
+    def begin(self, num_roots: int, previous: Plan | None) -> Tensor:
         """Begins around the rest of the plan before, then the middle of the box."""
         middle = torch.zeros(num_roots, self.config.horizon, self.box.size, device=self.model.device)
-        mean = middle if memory is None else shift(memory, middle[:, :1])
+        mean = rest_of(previous, middle, CEM.name)
         return torch.stack([mean, torch.full_like(mean, INITIAL_VARIANCE)], dim=2)
 
     def draw(self, parameters: Tensor, rng: torch.Generator) -> Choose:
@@ -153,14 +148,14 @@ class Categorical(Distribution):
 
     def __init__(self, model: WorldModel, config: CEMConfig) -> None:
         super().__init__(model, config)
-        self.num_actions = num_actions(model, NAME)
+        self.num_actions = num_actions(model, CEM.name)
 
-    def begin(self, num_roots: int, memory: Tensor | None) -> Tensor:
+    def begin(self, num_roots: int, previous: Plan | None) -> Tensor:
         """Begins half-way between the rest of the plan before and indifference."""
         uniform = torch.full(
             (num_roots, self.config.horizon, self.num_actions), 1.0 / self.num_actions, device=self.model.device
         )
-        return uniform if memory is None else (shift(memory, uniform[:, :1]) + uniform) / 2.0
+        return (rest_of(previous, uniform, CEM.name) + uniform) / 2.0
 
     def draw(self, parameters: Tensor, rng: torch.Generator) -> Choose:
         """Draws by the greatest perturbed logit (Gumbel), among what is legal when it comes to it."""

@@ -52,7 +52,7 @@ class ForwardSearchConfig:
     depth: int = 4  # steps looked ahead, d
     num_samples: int = 1  # outcomes drawn for each state and action, C; more than one only where there is chance
     gamma: float = 0.99  # discount; at 1 it is as good to arrive later, and so later, and never
-    max_rows: int = 2**18  # states that the last level may have, over all roots
+    max_rows: int = 2**18  # states of the last level held at a time; roots are searched in as many parts as needed
 
     def __post_init__(self) -> None:
         for name in ("depth", "num_samples", "max_rows"):
@@ -120,7 +120,7 @@ class MPPIConfig(ShootingConfig):
 
     horizon: int = 3
     num_candidates: int = 512  # with those of the policy
-    num_policy: int = 24  # of these, candidates in which the policy of `evaluate` acts
+    num_policy: int = 24  # of these, candidates in which the policy of `evaluate` acts; none without
     iterations: int = 6
     num_elites: int = 64
     temperature: float = 0.5  # multiplies returns before the softmax: the greater, the more the best counts
@@ -130,7 +130,7 @@ class MPPIConfig(ShootingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("num_policy", self.num_policy, 0, self.num_candidates)
+        check_range("num_policy", self.num_policy, 0)
         check_range("iterations", self.iterations, 1)
         check_range("num_elites", self.num_elites, 1, self.num_candidates)
         check_range("temperature", self.temperature, 0.0, low_open=True)
@@ -173,6 +173,6 @@ class MPCConfig(PlanningConfig):
     round_steps: int = 200  # real steps between two fits
 
     def __post_init__(self) -> None:
-        check_range("initial_steps", self.initial_steps, 1)
+        check_range("initial_steps", self.initial_steps, 2)  # a fit holds out one
         check_range("round_steps", self.round_steps, 1)
         check_choice("recipe", self.recipe, RECIPES)

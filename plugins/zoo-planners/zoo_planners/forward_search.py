@@ -7,13 +7,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from zoo_core.errors import ConfigError
 from zoo_core.planner import Plan, Planner
-from zoo_core.world_model import State, WorldModel, batch_size, repeat
+from zoo_core.world_model import State, WorldModel, batch_size, index, repeat
 from zoo_planners.actions import num_actions
 from zoo_planners.config import ForwardSearchConfig
 from zoo_planners.discrete import each_action, legal_actions
 from zoo_planners.evaluation import state_values
-from zoo_planners.returns import rank_nan_last
+from zoo_planners.returns import rank_nan_last, weighted
 
 NAME = "forward-search"
 
@@ -24,7 +25,8 @@ class ForwardSearch(Planner):
     The mean is over `num_samples` C outcomes of each state and action. In a deterministic model one is enough; with
     more this is sparse sampling (Kearns, Mansour & Ng 2002, doi:10.1023/A:1017932429737, figure 1), which plans nearly
     optimally in any model, at a cost that does not grow with the number of states. Each level is one call of the model,
-    with B · (A · C)^level rows; where the search ends, `evaluate` says what a state is worth.
+    with (A · C)^level rows a root; where the search ends, `evaluate` says what a state is worth. As many roots are
+    searched at a time as `max_rows` has room for.
 
     `Plan.value` is that of the best action, for the player to move; `sequence` the best path, if there is one
     (`num_samples=1`), from where it ended without meaning.
@@ -33,30 +35,49 @@ class ForwardSearch(Planner):
     """
 
     config_class = ForwardSearchConfig
+    config: ForwardSearchConfig
+
+    def check(self, model: WorldModel) -> None:
+        """Raises what `plan` would raise of this model from any state.
+
+        Raises:
+            UnsupportedSpaceError: the model's actions are not Discrete.
+            ConfigError: there are more than `max_rows` states to look at from a single root.
+        """
+        self._roots_at_a_time(num_actions(model, NAME))
 
     def plan(self, model: WorldModel, state: State, *, rng: torch.Generator, previous: Plan | None = None) -> Plan:
         """Searches from B roots; `previous` is not used.
 
         Raises:
             UnsupportedSpaceError: the model's actions are not Discrete.
-            ValueError: there are more than `max_rows` states to look at, or `evaluate` returns values of another shape.
+            ConfigError: there are more than `max_rows` states to look at from a single root.
+            ValueError: `evaluate` returns values of another shape.
             NonFiniteError: every return from a root is NaN.
         """
         actions = num_actions(model, NAME)
-        self._check_rows(batch_size(state), actions)
+        together = self._roots_at_a_time(actions)
+        parts = [index(state, slice(start, start + together)) for start in range(0, batch_size(state), together)]
         with torch.no_grad():
-            returns = self._back_up(*self._look_ahead(model, state, actions, rng))
-        value, action = rank_nan_last(returns[0], model).max(1)
-        return Plan(action, value, sequence=_best_path(returns) if self.config.num_samples == 1 else None)
+            returns, paths = zip(*(self._search(model, part, actions, rng) for part in parts), strict=True)
+        value, action = rank_nan_last(torch.cat(returns), model).max(1)
+        return Plan(action, value, sequence=torch.cat(paths) if self.config.num_samples == 1 else None)
 
-    def _check_rows(self, num_roots: int, actions: int) -> None:
+    def _roots_at_a_time(self, actions: int) -> int:
         config = self.config
-        if num_roots * (actions * config.num_samples) ** config.depth > config.max_rows:
-            raise ValueError(
-                f"{NAME} to depth={config.depth} would look at {num_roots} roots · ({actions} actions · "
-                f"{config.num_samples} num_samples)^{config.depth} states, more than max_rows={config.max_rows:,}: "
-                "lower depth or num_samples, search fewer roots at a time, or raise max_rows"
+        rows: int = (actions * config.num_samples) ** config.depth
+        if rows > config.max_rows:
+            raise ConfigError(
+                f"{NAME} to depth={config.depth} would look at ({actions} actions · {config.num_samples} num_samples)^"
+                f"{config.depth} states from each root, more than max_rows={config.max_rows:,}: lower depth or "
+                "num_samples, or raise max_rows"
             )
+        return config.max_rows // rows
+
+    def _search(self, model: WorldModel, state: State, actions: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Returns what each action is worth, `[B, A]`, and the best path `[B, d]` if each action has one outcome."""
+        returns = self._back_up(*self._look_ahead(model, state, actions, rng))
+        return returns[0], _best_path(returns)
 
     def _look_ahead(
         self, model: WorldModel, state: State, actions: int, rng: torch.Generator
@@ -75,8 +96,7 @@ class ForwardSearch(Planner):
         """Returns what each action is worth in the states of each level, `[B * (A * C)^level, A]`; NaN if illegal."""
         returns: list[Tensor] = []
         for legal, reward, carry in reversed(levels):
-            after = torch.where(carry == 0.0, 0.0, carry * value)  # nothing comes after an end, not even NaN
-            q = (reward + after).reshape(*legal.shape, self.config.num_samples).mean(-1)
+            q = (reward + weighted(value, carry)).reshape(*legal.shape, self.config.num_samples).mean(-1)
             q = torch.where(legal & q.isfinite(), q, torch.nan)
             value = torch.where(q.isnan(), -torch.inf, q).amax(1)  # an infinite one makes NaN of what leads there
             returns.insert(0, q)

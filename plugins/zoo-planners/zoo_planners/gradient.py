@@ -6,17 +6,16 @@ import torch
 from torch import Tensor
 
 from zoo_core.errors import ZooError
-from zoo_core.planner import Plan, Planner
+from zoo_core.planner import Plan
 from zoo_core.world_model import State, WorldModel, batch_size
-from zoo_planners.actions import ActionBox, shift
+from zoo_planners.actions import ActionBox, rest_of
 from zoo_planners.config import GradientConfig
 from zoo_planners.elites import select_elites
-from zoo_planners.returns import follow, imagine
+from zoo_planners.returns import follow
+from zoo_planners.sequence_planner import SequencePlanner
 
-NAME = "gradient"
 
-
-class Gradient(Planner):
+class Gradient(SequencePlanner):
     """Projected gradient ascent on sequences of actions (Henaff et al. 2017, arXiv:1705.07177, for continuous actions).
 
     N sequences a root begin at the rest of the plan before, all but one with noise, and climb by Adam (Kingma & Ba
@@ -26,7 +25,9 @@ class Gradient(Planner):
     Differs from the paper: several sequences a root and Adam, against local optima and steps of unequal size.
     """
 
+    name = "gradient"
     config_class = GradientConfig
+    config: GradientConfig
 
     def plan(self, model: WorldModel, state: State, *, rng: torch.Generator, previous: Plan | None = None) -> Plan:
         """Searches from B roots; touches no gradient of the model's parameters.
@@ -34,10 +35,12 @@ class Gradient(Planner):
         Raises:
             UnsupportedSpaceError: actions are no Box with finite bounds.
             ZooError: the model has no gradients.
+            ValueError: the model is a game of several players, or `previous` is no plan that this search can go on
+                from.
             NonFiniteError: every return from a root is NaN.
         """
-        config, box = self.config, ActionBox(model, NAME)
-        sequences = self._begin(None if previous is None else previous.memory, batch_size(state), box, rng)
+        config, box = self.config, ActionBox(model, self.name)
+        sequences = self._begin(previous, batch_size(state), box, rng)
         optimizer = torch.optim.Adam([sequences], lr=config.learning_rate, maximize=True)
         best = sequences[:, 0].clone()
         value = torch.full((len(best),), -torch.inf, device=rng.device)
@@ -45,7 +48,8 @@ class Gradient(Planner):
             climbs = iteration < config.iterations
             actions = box.to_env(sequences).requires_grad_(climbs)
             with torch.set_grad_enabled(climbs):
-                returns = self._imagine(model, state, actions, rng)
+                choose = follow(actions, config.num_particles)
+                returns = self.imagine(model, state, choose, config.num_candidates, rng=rng).returns
             found = torch.cat([best[:, None], sequences], dim=1)
             elites = select_elites(found, torch.cat([value[:, None], returns.detach()], dim=1), 1, model)
             best, value = elites.sequences[:, 0], elites.returns[:, 0]
@@ -57,30 +61,15 @@ class Gradient(Planner):
         sequence = box.to_env(best)
         return Plan(sequence[:, 0], value, sequence=sequence, memory=best)
 
-    def _begin(self, memory: Tensor | None, num_roots: int, box: ActionBox, rng: torch.Generator) -> Tensor:
+    def _begin(self, previous: Plan | None, num_roots: int, box: ActionBox, rng: torch.Generator) -> Tensor:
         """Returns the first sequences `[B, N, H, A]`, in units of [-1, 1]."""
         config = self.config
         middle = torch.zeros(num_roots, config.horizon, box.size, device=rng.device)
-        start = middle if memory is None else shift(memory, middle[:, :1])
+        start = rest_of(previous, middle, self.name)
         shape = (num_roots, config.num_candidates, *start.shape[1:])
         noise = config.init_std * torch.randn(shape, generator=rng, device=rng.device)
         noise[:, 0] = 0.0
         return torch.clamp(start[:, None] + noise, -1.0, 1.0)
-
-    def _imagine(self, model: WorldModel, state: State, actions: Tensor, rng: torch.Generator) -> Tensor:
-        """Returns the returns `[B, N]`."""
-        config = self.config
-        return imagine(
-            model,
-            state,
-            follow(actions, config.num_particles),
-            config.num_candidates,
-            config.horizon,
-            rng=rng,
-            num_particles=config.num_particles,
-            gamma=config.gamma,
-            evaluate=self.evaluate,
-        ).returns
 
 
 def _gradient(returns: Tensor, actions: Tensor, model: WorldModel) -> Tensor:
@@ -94,7 +83,8 @@ def _gradient(returns: Tensor, actions: Tensor, model: WorldModel) -> Tensor:
         (gradient,) = torch.autograd.grad(returns, actions, torch.ones_like(returns), allow_unused=True)
     if gradient is None:
         raise ZooError(
-            f"{NAME} needs a model whose rewards or states have a gradient by the action, and {type(model).__name__} "
-            "has none; plan in it by cem, icem or mppi, or leave out the no_grad() and detach() in its step"
+            "gradient needs a model whose rewards or states have a gradient by the action, and "
+            f"{type(model).__name__} has none; plan in it by cem, icem or mppi, or leave out the no_grad() and "
+            "detach() in its step"
         )
     return torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)

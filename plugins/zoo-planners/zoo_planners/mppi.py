@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from zoo_core.planner import Plan, Planner
+from zoo_core.config import check_range
+from zoo_core.planner import Evaluate, Plan
 from zoo_core.world_model import State, WorldModel, batch_size, repeat
-from zoo_planners.actions import ActionBox, shift
+from zoo_planners.actions import ActionBox, rest_of
 from zoo_planners.config import MPPIConfig
 from zoo_planners.elites import Elites, select_elites, weigh
+from zoo_planners.evaluation import policy_actions
 from zoo_planners.returns import follow, imagine
+from zoo_planners.sequence_planner import SequencePlanner
 
-NAME = "mppi"
 
-
-class MPPI(Planner):
+class MPPI(SequencePlanner):
     """Model predictive path integral control (Williams et al. 2017, arXiv:1707.02342), as TD-MPC2 has it (Hansen et
     al. 2024, arXiv:2310.16828).
 
@@ -30,18 +33,27 @@ class MPPI(Planner):
     of counting as 0.
     """
 
+    name = "mppi"
     config_class = MPPIConfig
+    config: MPPIConfig
+
+    def __init__(self, config: Any = None, *, evaluate: Evaluate | None = None) -> None:
+        super().__init__(config, evaluate=evaluate)
+        if evaluate is not None:
+            check_range("num_policy", self.config.num_policy, 0, self.config.num_candidates)
 
     def plan(self, model: WorldModel, state: State, *, rng: torch.Generator, previous: Plan | None = None) -> Plan:
         """Searches from B roots.
 
         Raises:
             UnsupportedSpaceError: actions are no Box with finite bounds.
+            ValueError: the model is a game of several players, `previous` is no plan that this search can go on
+                from, or `evaluate` returns values or actions of another shape.
             NonFiniteError: every return from a root is NaN.
         """
-        config, box = self.config, ActionBox(model, NAME)
+        config, box = self.config, ActionBox(model, self.name)
         middle = torch.zeros(batch_size(state), config.horizon, box.size, device=rng.device)
-        mean = middle if previous is None else shift(previous.memory, middle[:, :1])
+        mean = rest_of(previous, middle, self.name)
         std = torch.full_like(mean, config.max_std)
         with torch.no_grad():
             by_policy = self._follow_policy(model, state, box, rng)
@@ -50,17 +62,8 @@ class MPPI(Planner):
                 noise = torch.randn(len(mean), num_drawn, *mean.shape[1:], generator=rng, device=rng.device)
                 drawn = torch.addcmul(mean[:, None], std[:, None], noise).clamp(-1.0, 1.0)
                 candidates = torch.cat([by_policy, drawn], dim=1)
-                imagined = imagine(
-                    model,
-                    state,
-                    follow(box.to_env(candidates), config.num_particles),
-                    config.num_candidates,
-                    config.horizon,
-                    rng=rng,
-                    num_particles=config.num_particles,
-                    gamma=config.gamma,
-                    evaluate=self.evaluate,
-                )
+                choose = follow(box.to_env(candidates), config.num_particles)
+                imagined = self.imagine(model, state, choose, config.num_candidates, rng=rng)
                 elites = select_elites(candidates, imagined.returns, config.num_elites, model)
                 weights = softmax_weights(elites.returns, config.temperature)
                 mean, std = weigh(elites, weights)
@@ -73,16 +76,16 @@ class MPPI(Planner):
         """Returns `[B, num_policy, H, A]` actions of the policy in the model, in units; none if there is no policy."""
         config, num_roots = self.config, batch_size(state)
         none = torch.zeros(num_roots, 0, config.horizon, box.size, device=rng.device)
-        if self.evaluate is None or config.num_policy == 0:
+        if config.num_policy == 0:
             return none
-        evaluate = self.evaluate
-        first = evaluate(repeat(state, config.num_policy), rng=rng).action
+        first = policy_actions(self.evaluate, repeat(state, config.num_policy), box.shape, rng)
         if first is None:
             return none
 
         def choose(t: int, rows: State) -> Tensor:
-            action = first if t == 0 else evaluate(rows, rng=rng).action
-            assert action is not None
+            action = first if t == 0 else policy_actions(self.evaluate, rows, box.shape, rng)
+            if action is None:
+                raise ValueError("`evaluate` must return actions for all states or for none, got none after a step")
             return box.to_env(box.to_units(action))  # within the bounds
 
         return box.to_units(imagine(model, state, choose, config.num_policy, config.horizon, rng=rng).actions)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from gymnasium import spaces
 from stable_baselines3.common.vec_env import unwrap_vec_normalize
 
-from zoo_core.errors import ConfigError, UnsupportedSpaceError
+from zoo_core.errors import ConfigError
 from zoo_core.model_based_agent import ModelBasedAgent
 from zoo_core.planner import Planner
 from zoo_core.plugins import check_spaces, make_planner, model_spec, planner_spec, specs
@@ -26,9 +24,10 @@ class PlanningAgent(ModelBasedAgent):
 
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
-        self._check_planner()
+        self._check_specs()
         _check_normalization(self.env, who=type(self).__name__)
         self.planner = make_planner(self.config.planner, self.config.planner_config)
+        self.planner.check(self.model)
         self._acting, self._collecting = (self._policy(name) for name in ("acting", "collecting"))
 
     @property
@@ -63,16 +62,10 @@ class PlanningAgent(ModelBasedAgent):
     def _policy(self, name: str) -> PlanningPolicy:
         return PlanningPolicy(self.model, self.planner, seed=stream_seed(self.seed, name), whole_plans=self.whole_plans)
 
-    def _check_planner(self) -> None:
-        """Checks before the first step that the planner serves the actions, and the model."""
+    def _check_specs(self) -> None:
+        """Checks before anything is made of it that the planner serves the spaces, and the model."""
         planner, model = planner_spec(self.config.planner), model_spec(self.config.model)
         check_spaces(planner, self.observation_space, self.action_space)
-        space = self.action_space
-        if isinstance(space, spaces.Box) and not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
-            raise UnsupportedSpaceError(
-                f"planners search between the bounds of actions, which must be finite, got {space}; "
-                "gymnasium.wrappers.TransformAction(env, lambda action: action, Box(...)) gives an environment others"
-            )
         if not planner.fits(model):
             fitting = [spec.id for spec in specs("model") if planner.fits(spec)]
             need = "needs a differentiable model" if planner.needs_gradients else "does not search such a model"

@@ -43,7 +43,7 @@ def imagine(
 ) -> Imagined:
     """Follows N candidates from each of B roots through the model.
 
-    Gradients flow where they are not switched off.
+    Gradients flow where they are not switched off. Nothing counts after an end, not even NaN.
 
     Args:
         model: to imagine in.
@@ -55,7 +55,11 @@ def imagine(
         num_particles: P, over which each candidate's return is averaged.
         gamma: discount.
         evaluate: its value of the last state is added; None adds nothing.
+
+    Raises:
+        ValueError: the model is a game of several players, or `evaluate` returns values of another shape.
     """
+    check_one_player(model)
     num_roots = batch_size(state)
     rows = repeat(state, num_candidates)
     if num_particles > 1:
@@ -67,14 +71,31 @@ def imagine(
     for t in range(horizon):
         action = choose(t, rows)
         step = model.step(rows, action, rng=rng)
-        total = total + weight * step.reward
+        total = total + weighted(step.reward, weight)
         weight = weight * (gamma * step.continues)
         rows = step.state
         taken.append(action.reshape(*shape, *action.shape[1:])[:, :, 0])
     if evaluate is not None:
-        value = state_values(evaluate, rows, rng)
-        total = total + torch.where(weight == 0.0, 0.0, weight * value)  # nothing comes after an end, not even NaN
+        total = total + weighted(state_values(evaluate, rows, rng), weight)
     return Imagined(total.view(shape).mean(-1), torch.stack(taken, dim=2))
+
+
+def weighted(value: Tensor, weight: Tensor) -> Tensor:
+    """Returns the product, 0 where the weight is 0, whatever the value; so are then its gradients."""
+    return weight * value.masked_fill(weight == 0.0, 0.0)
+
+
+def check_one_player(model: WorldModel) -> None:
+    """Checks that a sequence of actions is that of one player, since rewards are those of whoever moved.
+
+    Raises:
+        ValueError: there are more.
+    """
+    if model.num_players > 1:
+        raise ValueError(
+            f"a sequence of actions is planned for one player, got {type(model).__name__}, a game of "
+            f"{model.num_players}: plan in it by forward-search, rollout or a tree search"
+        )
 
 
 def follow(sequences: Tensor, num_particles: int = 1) -> Choose:
@@ -88,8 +109,11 @@ def follow(sequences: Tensor, num_particles: int = 1) -> Choose:
 
 
 def prefer(scores: Tensor, model: WorldModel, num_particles: int = 1) -> Choose:
-    """Returns what takes, of Discrete actions, the one of the greatest score `[B, N, H, A]` that is legal."""
-    by_step = scores.flatten(0, 1).transpose(0, 1)
+    """Returns what takes, of Discrete actions, the one of the greatest score `[B, N, H, A]` that is legal.
+
+    A legal action is taken even where its score is -inf.
+    """
+    by_step = scores.clamp_min(torch.finfo(scores.dtype).min).flatten(0, 1).transpose(0, 1)
 
     def choose(t: int, state: State) -> Tensor:
         score = by_step[t].repeat_interleave(num_particles, 0) if num_particles > 1 else by_step[t]

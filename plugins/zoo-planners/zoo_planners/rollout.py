@@ -11,7 +11,7 @@ from zoo_planners.actions import num_actions
 from zoo_planners.config import RolloutConfig
 from zoo_planners.discrete import draw_action, each_action, legal_actions
 from zoo_planners.evaluation import policy_logits, state_values
-from zoo_planners.returns import rank_nan_last
+from zoo_planners.returns import rank_nan_last, weighted
 
 NAME = "rollout"
 
@@ -30,6 +30,10 @@ class Rollout(Planner):
     """
 
     config_class = RolloutConfig
+
+    def check(self, model: WorldModel) -> None:
+        """Raises UnsupportedSpaceError if the model's actions are not Discrete."""
+        num_actions(model, NAME)
 
     def plan(self, model: WorldModel, state: State, *, rng: torch.Generator, previous: Plan | None = None) -> Plan:
         """Searches from B roots; `previous` is not used.
@@ -88,15 +92,10 @@ def action_values(
             logits = policy_logits(evaluate, rows, actions, rng)
             action = draw_action(logits, legal_actions(model, rows, actions), rng)
         step = model.step(rows, action, rng=rng)
-        total = total + _weighted(step.reward, weight)
+        total = total + weighted(step.reward, weight)
         weight = weight * (gamma * step.continues * step.sign)
         rows = step.state
         if not bool(weight.any()):
             break
-    total = total + _weighted(state_values(evaluate, rows, rng), weight)
+    total = total + weighted(state_values(evaluate, rows, rng), weight)
     return torch.where(legal, total.reshape(*legal.shape, num_rollouts).mean(-1), torch.nan)
-
-
-def _weighted(value: Tensor, weight: Tensor) -> Tensor:
-    """Returns the product, 0 where the weight is 0, whatever the value: nothing comes after an end."""
-    return torch.where(weight == 0.0, 0.0, weight * value)

@@ -49,6 +49,7 @@ from zoo_sb3.agent import SACAgent
             r"ppo\.policy_kwargs\.activation_fn must name a class of torch\.nn such as 'ReLU', got 'Relu'",
         ),
         ("ppo", {"ppo.policy_kwargs.activation_fn": "functional"}, r"must name a class of torch\.nn"),
+        ("dream-dqn", {"initial_steps": 1}, r"initial_steps must be in \[2, inf\), got 1"),
         ("dream-dqn", {"horizon": 0}, r"horizon must be in \[1, inf\), got 0"),
         ("dream-dqn", {"explore_prob": 1.5}, r"explore_prob must be in \[0.0, 1.0\], got 1.5"),
         ("dream-dqn", {"starts": "episode"}, r"starts has no choice 'episode': did you mean 'episodes'\?"),

@@ -27,25 +27,23 @@ class SB3Agent(Agent):
 
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
-        self.learner = Learner(self.algorithm, self.env, self.arguments, seed=self.seed, device=self.device)
+        self.learner = Learner(self.algorithm, self.env, self.sb3_arguments(), seed=self.seed, device=self.device)
         self._acting = Acting(self.learner, stream_seed(self.seed, "acting"))
 
-    @property
-    def arguments(self) -> Mapping[str, Any]:
-        """The arguments of the SB3 class."""
+    def sb3_arguments(self) -> Mapping[str, Any]:
+        """Returns the arguments of the SB3 class."""
         arguments: Mapping[str, Any] = getattr(self.config, self.algorithm)
         return arguments
 
-    @property
-    def callbacks(self) -> list[BaseCallback]:
-        """SB3 callbacks that are a part of the agent."""
+    def make_callbacks(self) -> list[BaseCallback]:
+        """Returns SB3 callbacks that are a part of the agent, for the `learn` that begins."""
         return []
 
     def on_learn_start(self) -> None:
         """Hands SB3 the logger and lets it prepare."""
         self.learner.algorithm.set_logger(self.logger)
         go_on = ConvertCallback(lambda *_: not self.env.stop)
-        self.learner.begin(self.remaining_timesteps, self.num_timesteps, [go_on, *self.callbacks])
+        self.learner.begin(self.remaining_timesteps, self.num_timesteps, [go_on, *self.make_callbacks()])
 
     def begin_episodes(self) -> None:
         """Resets the environment, as SB3 does when its `learn` begins."""

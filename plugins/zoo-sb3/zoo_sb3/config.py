@@ -75,7 +75,8 @@ class DreamConfig:
     max_uncertainty: float | None = None  # epistemic uncertainty that truncates a dream
 
     def __post_init__(self) -> None:
-        for name in ("initial_steps", "round_steps", "dream_steps", "num_dreams", "horizon"):
+        check_range("initial_steps", self.initial_steps, 2)  # a fit holds out one
+        for name in ("round_steps", "dream_steps", "num_dreams", "horizon"):
             check_range(name, getattr(self, name), 1)
         check_range("explore_prob", self.explore_prob, 0.0, 1.0)
         check_range("temperature", self.temperature, 0.0)

@@ -41,6 +41,7 @@ def check_planner(planner: Planner, model: WorldModel, *, num: int = 3, needs_gr
     with global_streams_untouched("plan"):
         plan = planner.plan(model, state, rng=_rng(model))
     _check_plan(plan, model, state)
+    _check_passes(planner, model)
     again = planner.plan(model, state, rng=_rng(model))
     expect(same(plan, again), "the same rng gives the same plan", difference(plan, again), "draw from rng only")
     _check_plan(planner.plan(model, state, rng=_rng(model), previous=plan), model, state)
@@ -97,6 +98,14 @@ def _check_plan(plan: Plan, model: WorldModel, state: State) -> None:
     for name, part in parts.items():
         rows = {len(leaf) for leaf in optree.tree_leaves(part)}
         expect(rows <= {num}, f"{name} has the leading dimension B", rows, "keep one entry a root")
+
+
+def _check_passes(planner: Planner, model: WorldModel) -> None:
+    try:
+        planner.check(model)
+    except Exception as error:
+        seen, mend = f"{type(error).__name__}: {error}", "let it raise only what `plan` raises from any state"
+        expect(False, "`check` passes a model in which `plan` finds a plan", seen, mend)
 
 
 def _check_nan(planner: Planner, model: WorldModel, state: State) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import zoo_core
-from zoo_core.errors import NonFiniteError, UnsupportedSpaceError
+from zoo_core.errors import ConfigError, NonFiniteError, UnsupportedSpaceError
 from zoo_core.planner import Evaluation
 from zoo_core.testing import cases, check_planner
 from zoo_core.testing.fakes import Altered
@@ -168,22 +168,45 @@ def test_an_episode_that_is_over_is_worth_nothing(fork, states):
 # -- what is refused ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("config", [{"depth": 9}, {"depth": 3, "num_samples": 10}, {"depth": 100_000}])
+@pytest.mark.parametrize("config", [{"depth": 12}, {"depth": 4, "num_samples": 10}, {"depth": 100_000}])
 def test_too_many_states_are_refused_before_any_step(deterministic, states, config):
     untouched = Altered(deterministic, lambda step: pytest.fail("a step was made"))
     depth, samples = config["depth"], config.get("num_samples", 1)
     message = (
-        rf"depth={depth} would look at 20 roots · \(3 actions · {samples} num_samples\)\^{depth} states, more than "
-        r"max_rows=262,144: lower depth or num_samples, search fewer roots at a time, or raise max_rows"
+        rf"depth={depth} would look at \(3 actions · {samples} num_samples\)\^{depth} states from each root, more than "
+        r"max_rows=262,144: lower depth or num_samples, or raise max_rows"
     )
-    with pytest.raises(ValueError, match=message):
-        search(untouched, states([0] * 20), **config)
+    planner = ForwardSearch(config)
+    for refuse in (
+        lambda: planner.check(untouched),
+        lambda: planner.plan(untouched, states([0]), rng=zoo_core.rng(0)),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            refuse()
 
 
-def test_as_many_states_as_allowed_are_searched(deterministic, states):
-    assert search(deterministic, states([0, 1]), depth=3, max_rows=54).value.isfinite().all()
-    with pytest.raises(ValueError, match="more than max_rows=53"):
-        search(deterministic, states([0, 1]), depth=3, max_rows=53)
+def test_the_states_of_one_root_may_be_as_many_as_allowed(deterministic, states):
+    assert search(deterministic, states([0, 1]), depth=3, max_rows=27).value.isfinite().all()
+    with pytest.raises(ConfigError, match="more than max_rows=26"):
+        search(deterministic, states([0, 1]), depth=3, max_rows=26)
+
+
+@pytest.mark.parametrize(("max_rows", "sizes"), [(27, [1] * 5), (60, [2, 2, 1]), (135, [5])])
+def test_roots_are_searched_as_many_at_a_time_as_there_is_room_for(deterministic, states, max_rows, sizes):
+    rows = []
+    watched = Altered(deterministic, lambda step: rows.append(len(step.reward)) or step)
+    plan = search(watched, states(range(5)), depth=3, max_rows=max_rows)
+    whole = search(deterministic, states(range(5)), depth=3)
+    assert rows == [num * 3**level for num in sizes for level in (1, 2, 3)]
+    assert all(torch.equal(one, two) for one, two in zip(plan[:3], whole[:3], strict=True))
+    sampled = search(deterministic, states(range(5)), depth=1, num_samples=9, max_rows=max_rows)
+    assert sampled.value.shape == (5,)
+    assert sampled.sequence is None
+
+
+def test_a_hopeless_root_is_named_by_its_place_among_all(fork, states):
+    with pytest.raises(NonFiniteError, match="from root 4"):
+        search(broken_at(fork, 1), states([2, 2, 2, 2, 1]), depth=2, max_rows=8)
 
 
 @pytest.mark.parametrize("name", ["depth", "num_samples", "max_rows"])

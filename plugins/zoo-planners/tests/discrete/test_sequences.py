@@ -55,6 +55,15 @@ def test_only_legal_actions_are_tried_and_taken(deterministic, states, name):
     assert deterministic.legal.gather(1, plan.action[:, None]).all()
 
 
+def test_cem_takes_legal_actions_even_where_it_gave_them_no_chance(deterministic, states):
+    """The plan before was sure of action 0, which is not legal here."""
+    deterministic.legal = torch.tensor([[0, 1, 1]] * 6).bool()
+    sure = torch.eye(3)[:1].expand(6, 4, 3)
+    drawn = Categorical(deterministic, CEMConfig(horizon=4, num_candidates=10, num_elites=2))
+    taken = drawn.draw(sure, zoo_core.rng(0))(0, repeat(states(range(6)), 10))
+    assert (taken > 0).all()
+
+
 def test_cem_draws_actions_by_their_probabilities(lanes, states):
     drawn = Categorical(lanes, CEMConfig(horizon=2, num_candidates=20_000))
     probabilities = torch.tensor([[[0.1, 0.2, 0.7], [0.0, 0.5, 0.5]], [[0.6, 0.3, 0.1], [1.0, 0.0, 0.0]]])
