@@ -37,28 +37,30 @@ def test_a_fit_needs_two_transitions():
 
 
 class Slider(nn.Module):
-    """E numbers that training pulls to 1; member e's hold-out loss is least at `best[e]`."""
+    """E numbers that training pulls to 1; member e's hold-out loss is least at `best[e]`. Nobody learns `hopeless`."""
 
-    def __init__(self, best):
+    def __init__(self, best, hopeless=()):
         super().__init__()
+        self.hopeless = hopeless
         self.position = nn.Parameter(torch.zeros(len(best), 1, 1))
         self.best = torch.tensor(best)
 
     def loss(self, data):
         return (self.position[:, 0, 0] - 1).square()
 
-    def holdout_loss(self, data):
-        return (self.position[:, 0, 0] - self.best).square() + 0.01
+    def holdout_losses(self, data):
+        own = (self.position[:, :1, 0] - self.best[:, None]).square() + 0.01
+        return torch.cat([own, *(torch.full_like(own, loss) for loss in self.hopeless)], dim=1)
 
 
-def slide(best, *, patience=3, max_epochs=500, max_updates=None, callback=None):
+def slide(best, *, hopeless=(), patience=3, max_epochs=500, max_updates=None, callback=None):
     """Slides by 0.01 an update, 0.02 an epoch: Adam's first steps have the length of the learning rate."""
-    slider = Slider(best)
+    slider = Slider(best, hopeless)
     data = Dataset(*(torch.zeros(8, 1) for _ in Dataset._fields))
     result = fit_members(
         list(slider.parameters()),
         slider.loss,
-        slider.holdout_loss,
+        slider.holdout_losses,
         lambda: torch.zeros(()),
         data,
         data.rows(torch.arange(2)),
@@ -80,6 +82,17 @@ def test_each_member_is_left_where_its_own_hold_out_loss_was_least():
     # A gain below 1 % does not count, which costs an epoch at most.
     assert position.tolist() == pytest.approx([0.3, 0.6, 0.0], abs=0.04)
     assert result.holdout_loss.tolist() == pytest.approx([0.01] * 3, abs=0.0016)
+
+
+def test_what_cannot_be_learned_does_not_end_the_fit():
+    position, _ = slide([0.6], hopeless=(1_000.0,))
+    assert position.tolist() == pytest.approx([0.6], abs=0.04)
+
+
+def test_what_is_perfect_is_no_gain():
+    _, result = slide([0.3], hopeless=(0.0,), max_epochs=100)
+    assert result.epochs < 30
+    assert torch.isfinite(result.holdout_loss).all()
 
 
 def test_a_fit_stops_when_no_member_has_gained_for_a_while():
@@ -121,14 +134,14 @@ def test_the_elites_are_the_best_on_the_hold_out_set(replay_of, model_for):
 
 
 def member_losses(model, replay, rows):
-    """The squared error `[E]` of each member on these rows, standardised."""
+    """The geometric mean `[E]` of each member's squared errors on these rows, standardised."""
     steps = replay.tensors()
     obs, next_obs = steps.obs[rows], steps.next_obs[rows]
     target = model.target_scale(torch.cat([next_obs - obs, steps.reward[rows, None]], 1))
     inputs = torch.cat([model.input_scale(obs), steps.action[rows]], 1)
     with torch.no_grad():
         mean = model.network(inputs.expand(model.config.num_members, *inputs.shape))[..., :3]
-    return (mean - target).square().sum(-1).mean(-1)
+    return (mean - target).square().mean(-2).log().mean(-1)
 
 
 def test_fitting_the_same_data_again_makes_nothing_worse(model_for, linear_replay, linear_system):

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-IMPROVEMENT = 0.01  # relative gain of a member's hold-out loss that counts
+IMPROVEMENT = 0.01  # relative gain of a member's hold-out losses, on average, that counts
+NOTHING_LEFT = 1e-6  # a loss (of standardised values: an error of 0.1 %) below which nothing is to be gained
 
 
 class Dataset(NamedTuple):
@@ -34,7 +35,7 @@ class Dataset(NamedTuple):
 
 
 class FitResult(NamedTuple):
-    """Hold-out loss of each member `[E]` at its best, and the gradient steps and epochs that were made."""
+    """Geometric mean of each member's hold-out losses `[E]` at its best, and the gradient steps and epochs made."""
 
     holdout_loss: Tensor
     updates: int
@@ -79,10 +80,13 @@ def fit_members(
 ) -> FitResult:
     """Trains all members until none has gained for `patience` epochs, and leaves each at its best.
 
+    Each hold-out loss of a member counts by the share of itself that it gains: in a sum, one that cannot be predicted,
+    such as a reward that comes once an episode, would hide what the others gain, and end the fit.
+
     Args:
         parameters: each with leading dimension E, but for those shared by all.
         loss: loss of each member `[E]` on its rows of a dataset, for training.
-        holdout_loss: the same, for judging.
+        holdout_loss: losses of each member `[E, L]`, one for each thing that is predicted, for judging.
         penalty: added to the training loss; a scalar.
         train: what is learned from.
         holdout: what judges.
@@ -113,21 +117,22 @@ def fit_members(
                 break
         epochs += 1
         now = _evaluate(holdout_loss, holdout.rows(everyone))
-        gained = best - now > IMPROVEMENT * best.abs()
+        gained = best - now > IMPROVEMENT
         _keep(parameters, kept, gained)
         best = torch.where(gained, now, best)
         since_gain = 0 if bool(gained.any()) else since_gain + 1
         if callback is not None:
-            callback(updates, {"holdout_loss": float(best.mean()), "epochs": float(epochs)})
+            callback(updates, {"holdout_loss": float(best.exp().mean()), "epochs": float(epochs)})
     with torch.no_grad():
         for parameter, saved in zip(parameters, kept, strict=True):
             parameter.copy_(saved)
-    return FitResult(best, updates, epochs)
+    return FitResult(best.exp(), updates, epochs)
 
 
-def _evaluate(loss: Callable[[Dataset], Tensor], data: Dataset) -> Tensor:
+def _evaluate(losses: Callable[[Dataset], Tensor], data: Dataset) -> Tensor:
+    """Returns the mean logarithm `[E]` of the losses of each member."""
     with torch.no_grad():
-        return loss(data)
+        return losses(data).clamp_min(NOTHING_LEFT).log().mean(-1)
 
 
 def _batches(members: Tensor, batch_size: int, *, rng: torch.Generator) -> Iterator[Tensor]:

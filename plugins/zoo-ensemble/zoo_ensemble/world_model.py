@@ -136,7 +136,7 @@ class Ensemble(WorldModel):
         result = fit_members(
             [parameter for parameter in self.parameters() if parameter.requires_grad],
             self._loss,
-            self._holdout_loss,
+            self._holdout_losses,
             self._penalty,
             data.rows(train_rows),
             data.rows(holdout_rows),
@@ -185,12 +185,15 @@ class Ensemble(WorldModel):
             error = (mean - data.targets).square()
         return error.sum(-1).mean(-1) + self._termination_loss(data)
 
-    def _holdout_loss(self, data: Dataset) -> Tensor:
-        """Returns what judges each member `[E]`: the squared error, as in MBPO, since a likelihood that still grows
-        says little once the mean is right.
+    def _holdout_losses(self, data: Dataset) -> Tensor:
+        """Returns what judges each member `[E, L]`: the squared error of every target, as in MBPO, since a likelihood
+        that still grows says little once the mean is right; and the cross-entropy of a learned termination.
         """
         mean, _ = self._predict(self.network(data.inputs))
-        return (mean - data.targets).square().sum(-1).mean(-1) + self._termination_loss(data)
+        errors = (mean - data.targets).square().mean(-2)
+        if not self._learns_termination():
+            return errors
+        return torch.cat([errors, self._termination_loss(data)[:, None]], dim=1)
 
     def _termination_loss(self, data: Dataset) -> Tensor:
         """Returns the cross-entropy of each member `[E]`; 0 if termination is known or never seen."""
