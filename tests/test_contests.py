@@ -348,3 +348,11 @@ def test_long_cases_run_by_name_alone():
     assert not set(cases.LONG) & set(cases.expand([]))
     assert cases.expand(["mbpo-hopper"]) == ["mbpo-hopper"]
     assert set(cases.LONG) == {each.case for each in (*planning.LONG, *planning.HEADLINE)}
+
+
+def test_who_was_stopped_while_judged_is_judged_anew(tmp_path):
+    held = replace(PLAIN, checkpoint_every=LENGTH)
+    first = contest.learn(held, MPC, tmp_path, 0)
+    (tmp_path / held.case / "mpc-0" / "learned.json").unlink()
+    again = contest.learn(held, MPC, tmp_path, 0)
+    assert (again.points, again.run.score) == (first.points, first.run.score)

@@ -1,4 +1,4 @@
-"""What model-based agents share: collecting real steps, by number or by episodes, and fitting a model to them."""
+"""What model-based agents share: collecting real steps, and fitting a model to them."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ import torch
 from gymnasium.wrappers import TimeLimit
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from zoo_core.acting import Collector, RandomPolicy, as_vec_env
+from zoo_core.acting import RandomPolicy, as_vec_env
 from zoo_core.model_based_agent import ModelBasedAgent
 from zoo_core.replay import Replay
 from zoo_core.testing.fakes import Corridor
@@ -40,7 +40,6 @@ class Settings:
     model: str = "lookup"
     model_config: dict | None = None
     steps: int = 12
-    episodes: int | None = None
 
 
 class Collects(ModelBasedAgent):
@@ -57,7 +56,7 @@ class Collects(ModelBasedAgent):
         )
 
     def iterate(self):
-        self.collected.append(self.collect_at_random(self.config.steps, episodes=self.config.episodes))
+        self.collected.append(self.collect_at_random(self.config.steps))
         self.fitted.append(self.fit())
         return {**self.collected[-1], **self.fitted[-1]}
 
@@ -81,11 +80,6 @@ def test_an_iteration_collects_its_steps_and_the_last_one_what_is_left():
     assert [metrics["replay/steps"] for metrics in agent.collected] == [12, 24, 30]
     assert agent.num_timesteps == len(agent.replay) == 30
     assert ends(agent.replay) == [4, 9, 14, 19, 24, 29]  # episodes go on from one iteration to the next
-
-
-def test_collecting_ends_with_so_many_episodes():
-    agent = make(steps=100, episodes=2).learn(26)
-    assert [metrics["replay/steps"] for metrics in agent.collected] == [10, 20, 26]
 
 
 def test_the_mean_return_is_of_the_episodes_that_ended():
@@ -130,19 +124,6 @@ def test_behind_a_normalisation_everything_is_raw():
         one, two = (getattr(each.replay.transitions(), name) for each in (raw, agent))
         np.testing.assert_allclose(one, two, atol=1e-6)
     assert agent.collected[-1]["real/ep_rew_mean"] == pytest.approx(-2.5)
-
-
-@pytest.mark.parametrize(
-    ("episodes", "steps", "lengths"), [(1, 3, [3]), (2, 5, [3, 5]), (8, 15, [3, 5, 3, 3, 5, 3, 3, 5])]
-)
-def test_the_episodes_of_all_environments_count(episodes, steps, lengths):
-    """Those of one have 3 steps, those of the other 5; after 15 one ends in each."""
-    env = corridors(3, 5)
-    replay, made = Replay(env.observation_space, env.action_space, num_envs=2), []
-    policy = RandomPolicy(env.action_space)
-    records = Collector(env, replay).collect(policy, 1_000, episodes=episodes, callback=made.append)
-    assert (len(replay), made[-1]) == (2 * steps, 2 * steps)
-    assert [record["l"] for record in records] == lengths
 
 
 # -- fitting -----------------------------------------------------------------------------------------------------------

@@ -154,7 +154,6 @@ class Collector:
         steps: int,
         *,
         deterministic: bool = False,
-        episodes: int | None = None,
         callback: Callable[[int], bool | None] | None = None,
     ) -> list[dict[str, float]]:
         """Makes `steps` decisions (rounded up to a multiple of the number of environments).
@@ -163,7 +162,6 @@ class Collector:
             policy: anything with SB3's `predict`.
             steps: decisions, over all environments.
             deterministic: passed on to the policy.
-            episodes: ended episodes after which it stops; None for no limit.
             callback: called with the number of decisions made so far; where it returns False, it was the last.
 
         Returns:
@@ -173,7 +171,6 @@ class Collector:
             self._obs = self.env.reset()
             self._raw_obs = self._obs if self._normalize is None else self._normalize.get_original_obs()
         records: list[dict[str, float]] = []
-        num_ended = 0
         for made in range(0, steps, self.env.num_envs):
             action, self._policy_state = policy.predict(
                 self._obs,
@@ -185,10 +182,7 @@ class Collector:
             self._store(action, obs, reward, done, infos)
             self._obs, self._episode_start = obs, done
             records += [info["episode"] for info in infos if "episode" in info]
-            num_ended += int(done.sum())
             if callback is not None and callback(made + self.env.num_envs) is False:
-                break
-            if episodes is not None and num_ended >= episodes:
                 break
         return records
 

@@ -61,15 +61,14 @@ class ModelBasedAgent(Agent):
 
     # -- what `iterate` is made of -------------------------------------------------------------------------------------
 
-    def collect(self, policy: Any, steps: int, *, episodes: int | None = None) -> dict[str, float]:
-        """Acts in the real environment for `steps` decisions, or until so many episodes ended, and stores what happens.
+    def collect(self, policy: Any, steps: int) -> dict[str, float]:
+        """Acts in the real environment for `steps` decisions, and stores what happens.
 
         It stops early where `self.env.stop` says so, and never goes beyond the steps of the running `learn`.
 
         Args:
             policy: anything with SB3's `predict`.
             steps: decisions, over all environments.
-            episodes: ended episodes after which to stop; None for no limit.
 
         Returns:
             Metrics: steps stored, and the mean return of the episodes that ended.
@@ -81,16 +80,16 @@ class ModelBasedAgent(Agent):
                 progress.to(made)
                 return not self.env.stop
 
-            ended = self._collector.collect(policy, steps, episodes=episodes, callback=go_on)
+            ended = self._collector.collect(policy, steps, callback=go_on)
         metrics = {"replay/steps": float(len(self.replay))}
         if ended:
             metrics["real/ep_rew_mean"] = float(np.mean([episode["r"] for episode in ended]))
         return metrics
 
-    def collect_at_random(self, steps: int, *, episodes: int | None = None) -> dict[str, float]:
+    def collect_at_random(self, steps: int) -> dict[str, float]:
         """Does what `collect` does, by uniformly random actions."""
         seed = stream_seed(self.seed, f"random-{len(self.replay)}") if len(self.replay) else self.seed
-        return self.collect(RandomPolicy(self.action_space, seed=seed), steps, episodes=episodes)
+        return self.collect(RandomPolicy(self.action_space, seed=seed), steps)
 
     def fit(self) -> dict[str, float]:
         """Fits the model to all real steps so far."""

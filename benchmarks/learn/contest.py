@@ -206,6 +206,7 @@ def learn(contest: Contest, contender: Contender, directory: Path | None, seed: 
     home.mkdir(parents=True, exist_ok=True)
     callback = CurveCallback(contest, home / "curve.jsonl")
     checkpoints = Checkpoints(home / "checkpoints", every=contest.checkpoint_every, resume=True)
+    checkpoints.reopen()  # it may have been stopped while it was judged
     agent.learn(contest.env_steps, callback=callback, log_interval=10**9, checkpoints=checkpoints)
     learned = Learned(judge(contest, agent, seed, begun, agent.num_timesteps), callback.points)
     learned.write(done)

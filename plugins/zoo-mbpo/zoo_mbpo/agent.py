@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 from torch import Tensor
 
 from zoo_core.model_based_agent import build_model, check_replay
@@ -117,8 +118,8 @@ class MBPOAgent(SB3Agent):
 
     def set_env(self, env: Any, force_reset: bool = True) -> None:
         """Replaces the environment; spaces and number of environments must be the same."""
+        check_raw(unwrap_vec_normalize(env) if isinstance(env, VecEnv) else None)
         super().set_env(env)
-        check_raw(self.get_vec_normalize_env())
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Returns networks, optimisers and counters; world model and replay are written beside them."""

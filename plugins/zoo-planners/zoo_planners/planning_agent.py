@@ -10,6 +10,7 @@ from zoo_core.errors import ConfigError
 from zoo_core.model_based_agent import ModelBasedAgent
 from zoo_core.planner import Planner
 from zoo_core.plugins import check_spaces, make_planner, model_spec, planner_spec, specs
+from zoo_core.replay import Replay
 from zoo_core.seeding import stream_seed
 from zoo_planners.policy import PlanningPolicy
 
@@ -35,9 +36,14 @@ class PlanningAgent(ModelBasedAgent):
         """Whether it takes plans to their end before it makes the next."""
         return False
 
-    def collect_by_planning(self, steps: int, *, episodes: int | None = None) -> dict[str, float]:
-        """Acts by planning for `steps` decisions, or until so many episodes ended, and stores what happens."""
-        return self.collect(self._collecting, steps, episodes=episodes)
+    def collect_by_planning(self, steps: int) -> dict[str, float]:
+        """Acts by planning for `steps` decisions, and stores what happens."""
+        return self.collect(self._collecting, steps)
+
+    def learn_offline(self, replay: Replay) -> dict[str, float]:
+        """Fits the model to a replay, which is kept and may grow; acting is planning in it."""
+        self.take_replay(replay)
+        return {"replay/steps": float(len(replay)), **self.fit()}
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
