@@ -46,6 +46,33 @@ CASES = {
     "sac": Case("sac", "Pendulum-v1", {"sac.learning_starts": 50, "sac.buffer_size": 300}, steps=600, every=60),
     "dqn": Case("dqn", "CartPole-v1", {"dqn.learning_starts": 100, "dqn.train_freq": 1}, steps=1_500, every=100),
     "dyna-q-plus": Case("dyna-q-plus", "zoo_envs/ShortcutMaze-v0", {}, steps=20_000, every=1_000),
+    "mbpo": Case(
+        "mbpo",
+        "Pendulum-v1",
+        {
+            **_MODEL,
+            "initial_steps": 60,
+            "model_interval": 40,
+            "epoch_steps": 80,
+            "rollouts_per_step": 10,
+            "updates_per_step": 1,
+            "sac.batch_size": 32,
+        },
+        steps=500,
+        every=60,
+    ),
+    "pets": Case(
+        "pets",
+        "Pendulum-v1",
+        {
+            **_MODEL,
+            "initial_steps": 60,
+            "trial_steps": 40,
+            "planner_config": {"horizon": 5, "num_candidates": 32, "num_elites": 4, "iterations": 2},
+        },
+        steps=600,
+        every=60,
+    ),
     "dream-ppo": Case(
         "dream-ppo", "CartPole-v1", {**_SMALL, **_MODEL, "ppo.n_steps": 8, "ppo.batch_size": 128}, steps=1_000
     ),

@@ -27,15 +27,35 @@ _AGENTS: dict[str, Any] = {
         "num_dreams": 2,
         "sac": _SAC,
     },
+    "mbpo": {
+        "model_config": {**_NETWORK, "num_members": 2, "num_elites": 2},
+        "initial_steps": 8,
+        "model_interval": 4,
+        "epoch_steps": 8,
+        "rollouts_per_step": 2,
+        "updates_per_step": 1,
+        "sac": {"policy_kwargs": {"net_arch": [4]}, "batch_size": 4},
+    },
+    "pets": {
+        "model_config": {**_NETWORK, "num_members": 2, "num_elites": 2},
+        "planner_config": {"horizon": 2, "num_candidates": 4, "num_elites": 2, "iterations": 1},
+        "initial_steps": 12,
+        "trial_steps": 4,
+    },
     "dyna-q": {"model": "lookup"},
     "prioritized-sweeping": None,
 }
-_RUNS = {"sac": (110, 50), "dream-sac": (24, 8)}  # whose checkpoints are mutated: env steps, and those between two
+_RUNS = {
+    "sac": (110, 50),
+    "dream-sac": (24, 8),
+    "mbpo": (24, 8),
+}  # whose checkpoints are mutated: env steps, and those between two
 _MODELS: dict[str, Any] = {
     "mlp": _NETWORK,
     "ensemble": {**_NETWORK, "num_members": 2, "num_elites": 2},
     "lookup": None,
     "linear": None,
+    "parametric": None,
 }
 _IN_PLACES = ("dyna-q", "prioritized-sweeping", "lookup", "linear")
 
