@@ -245,7 +245,7 @@ def test_evaluate_policy_takes_every_registered_agent(spec):
     envs = map(gym.make, ("CartPole-v1", "Pendulum-v1", "FrozenLake-v1"))
     env = next((env for env in envs if spec.supports(env.observation_space, env.action_space)), None)
     assert env is not None, f"no environment of this test has spaces that {spec.id} takes: add one"
-    agent = zoo_core.make_agent(spec.id, env, seed=0, device="cpu")
+    agent = zoo_core.make_agent(spec.id, env, spec.check_config, seed=0, device="cpu")
     returns, lengths = evaluate_policy(
         agent, agent.get_env(), n_eval_episodes=2, deterministic=False, return_episode_rewards=True, warn=False
     )
