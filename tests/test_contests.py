@@ -340,7 +340,7 @@ def test_a_contest_with_seeds_of_ones_own_is_neither_written_nor_drawn(monkeypat
     monkeypatch.setattr(recipes, "measure", measure)
     monkeypatch.setattr(report, "write_result", None)
     monkeypatch.setattr(figures, "draw", None)
-    assert cases.CASES[case](seeds=[7], jobs=1)
+    assert {**cases.CASES, **cases.LONG}[case](seeds=[7], jobs=1)
     assert asked == [([7], 1)]
 
 
