@@ -347,7 +347,8 @@ def test_a_contest_with_seeds_of_ones_own_is_neither_written_nor_drawn(monkeypat
 def test_long_cases_run_by_name_alone():
     assert not set(cases.LONG) & set(cases.expand([]))
     assert cases.expand(["mbpo-hopper"]) == ["mbpo-hopper"]
-    assert set(cases.LONG) == {each.case for each in (*planning.LONG, *planning.HEADLINE)}
+    by_name = (*planning.CONTESTS, recipes.RECIPES, *planning.LONG, *planning.HEADLINE)
+    assert set(cases.LONG) == {each.case for each in by_name}
 
 
 def test_who_was_stopped_while_judged_is_judged_anew(tmp_path):
