@@ -56,7 +56,11 @@ def test_the_sizes_that_are_made_smaller_are_there():
 
 def test_the_examples_run():
     for block in blocks("python"):
-        exec(smaller(block), {"__name__": "example", "TINY": TINY})
+        names = {"__name__": "example", "TINY": TINY}
+        exec(smaller(block), names)
+        buffer = names["agent"].buffer if "agent" in names else names["sac"].replay_buffer
+        assert len(buffer.replay) > 0
+        assert len(buffer.dreams) > 0
 
 
 def test_the_commands_run(capsys):
