@@ -22,7 +22,6 @@ HOPPER_ON_A_CPU = {  # the paper's, but for half of its updates, smaller network
     "updates_per_step": 10,
     "model.batch_size": 256,
     "model.patience": 5,
-    "sac.learning_rate": 3e-4,
     "sac.target_entropy": -1.0,
 }
 

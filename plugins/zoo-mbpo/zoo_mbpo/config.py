@@ -57,7 +57,7 @@ class MBPOConfig:
             "rollouts_per_step": 100,
             "updates_per_step": 10,
             "model_config": _CPU_MODEL,
-            "sac": {"learning_rate": 1e-3, "policy_kwargs": {"net_arch": [128, 128]}},
+            "sac": {"policy_kwargs": {"net_arch": [128, 128]}},
         },
     }
 
