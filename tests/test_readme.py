@@ -10,12 +10,11 @@ import gymnasium as gym
 import pytest
 
 import zoo_core
-from zoo_core.cli import main
 from zoo_core.plugins import Registry, WorldModelSpec
 from zoo_core.testing import check_dream_faces, check_world_model
+from zoo_core.testing.readme import Readme, run_command
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text()
 QUICK_DREAMS = "--set dream_steps=64 --set num_dreams=16 --set ppo.n_steps=2 --set ppo.batch_size=16"
 QUICK_FITS = "--set initial_steps=20 --set model.hidden=8 --set model.max_epochs=2 --timesteps 24 --eval-episodes 0"
 QUICK_PLANS = "--set planner.horizon=2 --set planner.num_candidates=8 --set planner.num_elites=2"
@@ -40,16 +39,7 @@ FEWER = {  # in the README: in this test
     "zoo gap runs/X": "zoo gap runs/X --episodes 2 --horizon 5",
     "--timesteps 100000": "--timesteps 64 --n-envs 16 --set n_steps=4 --set batch_size=64 --eval-episodes 1",
 }
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-
-
-def with_fewer_steps(text):
-    for said, done in FEWER.items():
-        text = text.replace(said, done)
-    return text
+README = Readme(ROOT / "README.md", FEWER)
 
 
 def run(code):
@@ -58,21 +48,16 @@ def run(code):
     return names
 
 
-@pytest.mark.parametrize("said", FEWER)
-def test_every_number_that_these_tests_make_smaller_is_in_the_readme(said):
-    assert said in README
-
-
 def test_the_first_snippet_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = run(with_fewer_steps(blocks("python")[0]))
+    names = run(README.blocks("python")[0])
     assert names["agent"].num_timesteps == 50
     with gym.make("zoo_core:Dream-v0", model=str(tmp_path / "model")) as env:
         assert env.observation_space == names["env"].observation_space
 
 
 def test_tables_are_solved_and_searched(capsys):
-    exec(with_fewer_steps(blocks("python")[1]), {"zoo_core": zoo_core})
+    exec(README.blocks("python")[1], {"zoo_core": zoo_core})
     best, searched = (float(line.removeprefix("tensor(").removesuffix(")")) for line in capsys.readouterr().out.split())
     assert 0.535 < best < 0.545
     assert 0.0 < searched <= 1.0
@@ -80,7 +65,7 @@ def test_tables_are_solved_and_searched(capsys):
 
 def test_known_equations_are_fitted_and_searched(capsys):
     names = {"zoo_core": zoo_core}
-    exec(with_fewer_steps(blocks("python")[2]), names)
+    exec(README.blocks("python")[2], names)
     assert names["known"].constants == pytest.approx({"mass": 1.0, "length": 1.0}, rel=0.01)
     assert "torch.Size([64, 1])" in capsys.readouterr().out
     assert -700.0 < names["plan"].value.mean() < -50.0
@@ -88,7 +73,7 @@ def test_known_equations_are_fitted_and_searched(capsys):
 
 def test_the_model_of_ones_own_keeps_the_contract():
     replay = zoo_core.Replay.collect("Pendulum-v1", 1_000, seed=0)  # five episodes: dreams begin in five places
-    model_class = run(blocks("python")[3])["LinearModel"]
+    model_class = run(README.blocks("python")[3])["LinearModel"]
     model = check_world_model(model_class(replay.observation_space, replay.action_space), replay)
     check_dream_faces(model)
     zoo_core.DreamVecEnv(model, 64).reset()
@@ -98,34 +83,32 @@ def test_datasets_become_replays_and_replays_datasets(tmp_path, monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     zoo_core.Replay.collect("Pendulum-v1", 400, seed=0).to_minari("pendulum/random-v0")
     model = zoo_core.SimulatorModel("Pendulum-v1")
-    exec(with_fewer_steps(blocks("python")[5]), {"zoo_core": zoo_core, "model": model})
+    exec(README.blocks("python")[5], {"zoo_core": zoo_core, "model": model})
     assert len(zoo_core.Replay.from_minari("dreams/pendulum-v0")) >= 128
 
 
 def test_the_plugin_of_ones_own_registers_its_model():
-    names, registry = run(blocks("python")[4]), Registry("my-package 1.0")
+    names, registry = run(README.blocks("python")[4]), Registry("my-package 1.0")
     names["zoo_register"](registry)
     assert registry.get(WorldModelSpec, "least-squares").entry_point == "my_package.model:LinearModel"
-    project = tomllib.loads(blocks("toml")[0])["project"]
+    project = tomllib.loads(README.blocks("toml")[0])["project"]
     assert project["entry-points"]["zoo_core.plugins"] == {"least-squares": "my_package.plugin"}
 
 
 @pytest.mark.filterwarnings("ignore::tqdm.TqdmExperimentalWarning")  # SB3 filters it itself, pytest takes that back
-def test_the_commands_run_one_after_the_other(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("zoo ")]
-    assert [shlex.split(line)[1] for line in lines] == [
+def test_the_commands_run_one_after_the_other(tmp_path):
+    assert [shlex.split(line)[1] for line in README.commands] == [
         *("plugins", "list", "info", *["train"] * 6, "eval", "dream", "gap", "doctor", "new"),
     ]
-    for line in lines:
-        assert main(shlex.split(with_fewer_steps(line), comments=True)[1:]) == 0, line
+    for line in README.commands:
+        assert run_command(line, tmp_path) == 0, line
     assert (tmp_path / "out.gif").stat().st_size > 1_000
     assert (tmp_path / "runs" / "X" / "run.json").is_file()
 
 
 def test_the_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text()
-    pages = README + (ROOT / "CONTRIBUTING.md").read_text()
+    pages = README.text + (ROOT / "CONTRIBUTING.md").read_text()
     for target in set(re.findall(r"^make (\w+)|`make (\w+)", pages, re.MULTILINE)):
         name = "".join(target)
         assert re.search(rf"^{name}:", makefile, re.MULTILINE), name

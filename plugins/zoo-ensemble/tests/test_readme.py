@@ -1,11 +1,9 @@
-"""What the README shows, runs: its Python in one session, its commands in one folder, in smaller sizes."""
+"""What the README shows, runs: each of its examples alone, all in one folder, in smaller sizes."""
 
-import re
 from pathlib import Path
 
-import pytest
+from zoo_core.testing.readme import Readme
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
 SMALLER = {
     "steps=2_000": "steps=300",
     "steps=1_000": "steps=300",
@@ -15,32 +13,11 @@ SMALLER = {
     "episodes=20": "episodes=1",
     '"hidden": 100': '"hidden": 8, "max_epochs": 2',
 }
+README = Readme(Path(__file__).parents[1] / "README.md", SMALLER)
 
 
-def blocks(language):
-    found = re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-    assert found
-    return found
-
-
-def smaller(text):
-    for size, small in SMALLER.items():
-        text = text.replace(size, small)
-    return text
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def test_the_sizes_that_are_made_smaller_are_there():
-    assert [size for size in SMALLER if size not in README] == []
-
-
-def test_the_examples_run(capsys):
-    for block in blocks("python"):
-        exec(smaller(block), {"__name__": "example"})
+def test_the_examples_run(tmp_path, capsys):
+    README.run_python(tmp_path, apart=True)
     printed = capsys.readouterr().out
     assert "return" in printed
     assert "epistemic" in printed

@@ -1,14 +1,9 @@
-"""What the README shows, runs: its Python in one session, its commands in one folder, in smaller sizes."""
+"""What the README shows, runs: each of its examples alone, its commands in one folder, in smaller sizes."""
 
-import re
-import shlex
 from pathlib import Path
 
-import pytest
+from zoo_core.testing.readme import Readme, run_command
 
-from zoo_core.cli import main
-
-README = (Path(__file__).parents[1] / "README.md").read_text()
 SMALLER = {
     "learn(3_000": "learn(30",
     "n_eval_episodes=10": "n_eval_episodes=1",
@@ -21,7 +16,7 @@ SMALLER = {
     '"offline_steps": 1_000}': '"offline_steps": 10, **TINY}',
     "--timesteps 3000": "--timesteps 30",
 }  # fmt: skip
-
+README = Readme(Path(__file__).parents[1] / "README.md", SMALLER)
 TINY = {
     "initial_steps": 20,
     "model_interval": 10,
@@ -33,40 +28,16 @@ TINY = {
 SETTINGS = [f"--set={key}={value}" for key, value in TINY.items()]
 
 
-def blocks(language):
-    found = re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-    assert found
-    return found
-
-
-def smaller(text):
-    for size, small in SMALLER.items():
-        text = text.replace(size, small)
-    return text
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def test_the_sizes_that_are_made_smaller_are_there():
-    assert [size for size in SMALLER if size not in README] == []
-
-
-def test_the_examples_run():
-    for block in blocks("python"):
-        names = {"__name__": "example", "TINY": TINY}
-        exec(smaller(block), names)
+def test_the_examples_run(tmp_path):
+    for names in README.run_python(tmp_path, {"TINY": TINY}, apart=True):
         buffer = names["agent"].buffer if "agent" in names else names["sac"].replay_buffer
         assert len(buffer.replay) > 0
         assert len(buffer.dreams) > 0
 
 
-def test_the_commands_run(capsys):
-    commands = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("zoo ")]
-    assert len(commands) == 2
-    for number, command in enumerate(commands):
-        arguments = [*shlex.split(smaller(command))[1:], *SETTINGS, f"--out=runs/{number}"]
-        assert main([*arguments, "--eval-episodes=1", "--quiet"]) == 0, capsys.readouterr().err
+def test_the_commands_run(tmp_path, capsys):
+    assert len(README.commands) == 2
+    for number, command in enumerate(README.commands):
+        options = [*SETTINGS, f"--out=runs/{number}", "--eval-episodes=1", "--quiet"]
+        assert run_command(command, tmp_path, *options) == 0, capsys.readouterr().err
     assert "saved in runs/1" in capsys.readouterr().out

@@ -1,16 +1,13 @@
-"""What the README shows, runs: its Python in one session, its commands in one folder, in smaller sizes."""
+"""What the README shows, runs: each of its examples alone, its commands in one folder, in smaller sizes."""
 
-import re
-import shlex
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from zoo_core.checkpoint import Checkpoints
-from zoo_core.cli import main
+from zoo_core.testing.readme import Readme, run_command
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
 SMALLER = {
     "learn(1_000,": "learn(20,",
     "eval_freq=200": "eval_freq=10",
@@ -22,30 +19,9 @@ SMALLER = {
     "--timesteps 3000": "--timesteps 30",
     "--timesteps 5000 --checkpoint-every 1000": "--timesteps 60 --checkpoint-every 20",
 }
-
+README = Readme(Path(__file__).parents[1] / "README.md", SMALLER)
 TINY = {"initial_steps": 20, "round_steps": 10, "dream_steps": 64, "model.hidden": 8, "model.max_epochs": 2}
 SETTINGS = [f"--set={key}={value}" for key, value in TINY.items()]
-
-
-def blocks(language):
-    found = re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-    assert found
-    return found
-
-
-def smaller(text):
-    for size, small in SMALLER.items():
-        text = text.replace(size, small)
-    return text
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def test_the_sizes_that_are_made_smaller_are_there():
-    assert [size for size in SMALLER if size not in README] == []
 
 
 @contextmanager
@@ -63,17 +39,14 @@ def stopped_at_its_first_checkpoint():
 
 
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")  # nor does SB3 know that they are
-def test_the_examples_run():
-    for block in blocks("python"):
-        exec(smaller(block), {"__name__": "example", "TINY": TINY})
+def test_the_examples_run(tmp_path):
+    README.run_python(tmp_path, {"TINY": TINY}, apart=True)
 
 
-def test_the_commands_run(capsys):
-    commands = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("zoo ")]
-    assert len(commands) == 5
-    for command in commands:
-        arguments = shlex.split(smaller(command), comments=True)[1:]
-        dreams = SETTINGS if "dream-" in command else []
+def test_the_commands_run(tmp_path, capsys):
+    assert len(README.commands) == 5
+    for command in README.commands:
+        options = [*(SETTINGS if "dream-" in command else []), "--eval-episodes=1", "--quiet"]
         with stopped_at_its_first_checkpoint() if "--checkpoint" in command else nullcontext(0) as code:
-            assert main([*arguments, *dreams, "--eval-episodes=1", "--quiet"]) == code, capsys.readouterr().err
+            assert run_command(command, tmp_path, *options) == code, capsys.readouterr().err
     assert "saved in runs/dream-sac-Pendulum-v1" in capsys.readouterr().out

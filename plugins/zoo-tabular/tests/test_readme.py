@@ -1,49 +1,25 @@
 """What the README shows, runs: its Python in one session, its command in one folder, in smaller sizes."""
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 import torch
 
-from zoo_core.cli import main
+from zoo_core.testing.readme import Readme, run_command
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
 SMALLER = {
     "learning_starts=1_000": "learning_starts=100",
     "learn(200_000)": "learn(640)",
     "episodes=100": "episodes=1",
     "--timesteps 2000": "--timesteps 30",
 }
+README = Readme(Path(__file__).parents[1] / "README.md", SMALLER)
 TINY = {"initial_steps": 20, "round_steps": 10, "dream_steps": 64}
 
 
-def blocks(language):
-    found = re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-    assert found
-    return found
-
-
-def smaller(text):
-    for size, small in SMALLER.items():
-        text = text.replace(size, small)
-    return text
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def test_the_sizes_that_are_made_smaller_are_there():
-    assert [size for size in SMALLER if size not in README] == []
-
-
-def test_the_examples_run_and_show_what_the_text_says(capsys):
-    session = {"__name__": "example"}
-    for block in blocks("python"):
-        exec(smaller(block), session)
+def test_the_examples_run_and_show_what_the_text_says(tmp_path, capsys):
+    *_, session = README.run_python(tmp_path)
     printed = capsys.readouterr().out
     promised, earned, best = (float(re.search(rf"^{word} (.*)", printed, re.MULTILINE)[1])
                               for word in ("promised", "earned", "best"))  # fmt: skip
@@ -61,9 +37,8 @@ def test_the_examples_run_and_show_what_the_text_says(capsys):
     assert float(second) < float(first)
 
 
-def test_the_command_runs(capsys):
-    (command,) = (line for block in blocks("bash") for line in block.splitlines() if line.startswith("zoo "))
+def test_the_command_runs(tmp_path, capsys):
+    (command,) = README.commands
     settings = [f"--set={key}={value}" for key, value in TINY.items()]
-    arguments = shlex.split(smaller(command))[1:]
-    assert main([*arguments, *settings, "--eval-episodes=1", "--quiet"]) == 0, capsys.readouterr().err
+    assert run_command(command, tmp_path, *settings, "--eval-episodes=1", "--quiet") == 0, capsys.readouterr().err
     assert "saved in runs/dream-dqn-FrozenLake-v1" in capsys.readouterr().out
