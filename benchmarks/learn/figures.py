@@ -115,10 +115,12 @@ def draw_contest(axes: Axes, result: Result) -> None:
     if condition is not None:
         axes.axhline(condition.value, color=BLACK, linewidth=0.9, linestyle="--")
         axes.annotate(f"bar: {condition.value:g}", (0, condition.value), (4, 3), **POINTS, color=BLACK, fontsize=9)
-    for control in (each for each in result.controls if each.name.startswith("exact")):
+    exact = [each for each in result.controls if each.name.startswith("exact")]
+    for control in exact:
         axes.axhline(control.score, color=GREY, linewidth=0.9, linestyle=":")
-        at = max(points["at"][-1] for points in curves.values())
-        axes.annotate(control.name, (at, control.score), (0, 3), **POINTS, ha="right", color=GREY, fontsize=9)
+    if exact:  # they are all near one another
+        names, highest = ", ".join(control.name for control in exact), max(control.score for control in exact)
+        axes.annotate(names, (0, highest), (4, 3), **POINTS, color=GREY, fontsize=9)
     axes.set(xlabel="real steps", ylabel="return", xlim=(0, None))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     _finish(axes, result, result.extra["task"], "best")
