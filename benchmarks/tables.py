@@ -37,13 +37,14 @@ def plugins_table() -> str:
 def learn_table() -> str:
     """What agents reached in the real environment, and what else reaches with as many real steps."""
     rows = []
-    for case, result in read_results("learn").items():
+    results = [(kind, *each) for kind in ("learn", "long", "headline") for each in read_results(kind).items()]
+    for kind, case, result in results:
         controls = "; ".join(f"{control.name} {_number(control.score)}" for control in result.controls)
         bar = _limits(result.bar).get("score", "–")
         worst = max if bar.startswith(_SIGNS["<="]) else min
         rows.append(
             (
-                f"[{result.extra.get('task', case)}](benchmarks/results/learn/{case}.json)",
+                f"[{result.extra.get('task', case)}](benchmarks/results/{kind}/{case}.json)",
                 f"{max(run.env_steps for run in result.runs):,}",
                 f"**{_number(result.score)}** ({_number(worst(run.score for run in result.runs))})",
                 str(len(result.runs)),

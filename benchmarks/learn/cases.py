@@ -69,9 +69,9 @@ CASES: dict[str, Callable[..., bool]] = {
     **{case: partial(run_dyna, case) for case in DYNA},
     search.CASE: run_search,
     pairs.CASE: run_pairs,
+    **{each.case: partial(run_contest, each, "learn") for each in (*planning.CONTESTS, recipes.RECIPES)},
 }
 LONG: dict[str, Callable[..., bool]] = {  # much of an hour and more, or a GPU: run by name alone
-    **{each.case: partial(run_contest, each, "learn") for each in (*planning.CONTESTS, recipes.RECIPES)},
     **{each.case: partial(run_contest, each, "long") for each in planning.LONG},
     **{each.case: partial(run_contest, each, "headline") for each in planning.HEADLINE},
 }
