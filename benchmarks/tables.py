@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib.metadata import metadata
 from pathlib import Path
 from statistics import mean
@@ -34,17 +35,22 @@ def plugins_table() -> str:
     return _markdown(("plugin", "agents", "world models", "planners", "what it is"), rows)
 
 
-def learn_table() -> str:
-    """What agents reached in the real environment, and what else reaches with as many real steps."""
+def learn_table(agent: str = "", root: str = "") -> str:
+    """What agents reached in the real environment, and what else reaches with as many real steps.
+
+    Args:
+        agent: whose cases; those of all by default.
+        root: way from the README to the root of the repository.
+    """
     rows = []
     results = [(kind, *each) for kind in ("learn", "long", "headline") for each in read_results(kind).items()]
-    for kind, case, result in results:
+    for kind, case, result in (each for each in results if each[1].startswith(agent)):
         controls = "; ".join(f"{control.name} {_number(control.score)}" for control in result.controls)
         bar = _limits(result.bar).get("score", "–")
         worst = max if bar.startswith(_SIGNS["<="]) else min
         rows.append(
             (
-                f"[{result.extra.get('task', case)}](benchmarks/results/{kind}/{case}.json)",
+                f"[{result.extra.get('task', case)}]({root}benchmarks/results/{kind}/{case}.json)",
                 f"{max(run.env_steps for run in result.runs):,}",
                 f"**{_number(result.score)}** ({_number(worst(run.score for run in result.runs))})",
                 str(len(result.runs)),
@@ -101,6 +107,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed": speed_table,
     "soundness": soundness_table,
     "trees": trees_table,
+    **{agent: partial(learn_table, f"{agent}-", "../../") for agent in ("mbpo", "mpc", "pets")},
 }
 
 
