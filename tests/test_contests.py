@@ -169,7 +169,9 @@ def test_every_contender_can_be_made(held, contender):
     )
     assert agent.num_timesteps == 0
     assert not contender.untrained or agent.model is agent.world_model
-    assert not contender.exact or getattr(agent.planner.config, "num_particles", 1) == 1  # what is exact has no chance in it
+    assert (
+        not contender.exact or getattr(agent.planner.config, "num_particles", 1) == 1
+    )  # what is exact has no chance in it
 
 
 # -- curves ------------------------------------------------------------------------------------------------------------
@@ -342,6 +344,26 @@ def test_a_contest_with_seeds_of_ones_own_is_neither_written_nor_drawn(monkeypat
     monkeypatch.setattr(figures, "draw", None)
     assert {**cases.CASES, **cases.LONG}[case](seeds=[7], jobs=1)
     assert asked == [([7], 1)]
+
+
+def test_offline_everybody_learns_from_the_same_random_steps_alone(monkeypatch):
+    offered = []
+    monkeypatch.setattr(zoo_core.Agent, "learn", None)
+    agent = Contender("mbpo", "mbpo", "cpu", {"offline_steps": 1, "model.max_epochs": 1, "model.hidden": 8})
+    held = replace(PLAIN, env_steps=2 * LENGTH, contender=agent, offline=True)
+    make = zoo_core.make_agent
+
+    def watched(*args, **kwargs):
+        made = make(*args, **kwargs)
+        learn = made.learn_offline
+        made.learn_offline = lambda data: offered.append(data) or learn(data)
+        return made
+
+    monkeypatch.setattr(zoo_core, "make_agent", watched)
+    learned = contest.learn(held, agent, None, 3)
+    random = zoo_core.Replay.collect(held.env_id, held.env_steps, seed=3)
+    np.testing.assert_array_equal(offered[0].transitions().action, random.transitions().action)
+    assert (learned.run.env_steps, learned.points) == (2 * LENGTH, [])
 
 
 def test_long_cases_run_by_name_alone():

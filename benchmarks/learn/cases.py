@@ -59,7 +59,7 @@ def run_contest(
     """Holds a contest, as `run_dyna` runs a case of Dyna; `kind` is the folder of its result."""
     measure = recipes.measure if held is recipes.RECIPES else partial(contest.measure, held, directory=RUNS)
     passed = report(held.case, measure(held.seeds if seeds is None else seeds, jobs), write=seeds is None, kind=kind)
-    if seeds is None:
+    if seeds is None and held.case in figures.FIGURES:
         figures.draw(held.case)
     return passed
 

@@ -75,6 +75,7 @@ class Contest:
         curve_episodes: of an evaluation on the way.
         checkpoint_every: real steps between two checkpoints of a long run, which goes on where it was stopped.
         seeds: of each contender.
+        offline: everybody learns from the same random real steps, and makes none.
     """
 
     case: str
@@ -90,6 +91,7 @@ class Contest:
     curve_episodes: int = 5
     checkpoint_every: int | None = None
     seeds: Sequence[int] = SEEDS
+    offline: bool = False
 
 
 class Learned(NamedTuple):
@@ -196,6 +198,10 @@ def learn(contest: Contest, contender: Contender, directory: Path | None, seed: 
     )
     if contender.untrained:
         agent.model.fit = partial(agent.model.fit, max_updates=0)
+    if contest.offline:
+        data = Replay.collect(contest.env_id, contest.env_steps, seed=seed)
+        agent.learn_offline(data)
+        return Learned(judge(contest, agent, seed, begun, len(data)), [])
     if contest.checkpoint_every is None or directory is None:
         callback = CurveCallback(contest)
         agent.learn(contest.env_steps, callback=callback, log_interval=10**9)

@@ -131,7 +131,7 @@ FIGURES: Mapping[str, Callable[[Axes, Result], None]] = {
     dyna.BLOCKING.case: draw_changing,
     dyna.SHORTCUT.case: draw_changing,
     sweeping.CASE: draw_sweeping,
-    **{each.case: draw_contest for each in (*planning.CONTESTS, *planning.LONG, *planning.HEADLINE, recipes.RECIPES)},
+    **{each.case: draw_contest for each in (*planning.DRAWN, recipes.RECIPES)},
 }
 
 

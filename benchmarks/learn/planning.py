@@ -134,7 +134,22 @@ MPC_CART_POLE = Contest(
     ),
     (Condition("score", ">=", 475.0), Condition("env_steps", "<=", 1_000)),
 )
-CONTESTS = (PENDULUM, SWING_UP, INVERTED_PENDULUM, MPC_PENDULUM, MPC_CART_POLE)
+MOPO = {"uncertainty_penalty": 1.0, "rollout_schedule": (0, 1, 5, 5), "offline_steps": 1_000, "updates_per_step": 5}
+OFFLINE_PENDULUM = Contest(
+    "mbpo-offline-pendulum",
+    "Pendulum-v1",
+    2_000,  # random ones
+    Contender("mbpo, from data alone", "mbpo", "cpu", {**MOPO, "sac.learning_rate": 1e-3}, note="MOPO, λ = 1"),
+    (
+        Contender("without penalty", "mbpo", "cpu", {**MOPO, "sac.learning_rate": 1e-3, "uncertainty_penalty": 0.0}),
+        Contender("untrained model", "mbpo", "cpu", {**MOPO, "sac.learning_rate": 1e-3}, untrained=True),
+    ),
+    (Condition("score", ">=", -200.0), Condition("untrained_model", "<=", -200.0)),
+    optimum=pendulum_optimum,
+    optimum_note="grid dynamic programming, from the same 20 starts",
+    offline=True,
+)
+CONTESTS = (PENDULUM, SWING_UP, INVERTED_PENDULUM, MPC_PENDULUM, MPC_CART_POLE, OFFLINE_PENDULUM)
 
 HOPPER = Contest(
     "mbpo-hopper",
@@ -167,3 +182,4 @@ HALF_CHEETAH_HEADLINE = Contest(
     checkpoint_every=1_000,
 )
 HEADLINE = (HOPPER_HEADLINE, HALF_CHEETAH_HEADLINE)
+DRAWN = (PENDULUM, SWING_UP, INVERTED_PENDULUM, MPC_PENDULUM, *LONG, *HEADLINE)  # learning that makes a curve
