@@ -42,8 +42,8 @@ FEWER = {  # in the README: in this test
 README = Readme(ROOT / "README.md", FEWER)
 
 
-def run(code):
-    names = {"__name__": "readme"}
+def run(code, **known):
+    names = {"__name__": "readme", **known}
     exec(compile(code, "README.md", "exec"), names)
     return names
 
@@ -57,15 +57,14 @@ def test_the_first_snippet_runs(tmp_path, monkeypatch):
 
 
 def test_tables_are_solved_and_searched(capsys):
-    exec(README.blocks("python")[1], {"zoo_core": zoo_core})
+    run(README.blocks("python")[1], zoo_core=zoo_core)
     best, searched = (float(line.removeprefix("tensor(").removesuffix(")")) for line in capsys.readouterr().out.split())
     assert 0.535 < best < 0.545
     assert 0.0 < searched <= 1.0
 
 
 def test_known_equations_are_fitted_and_searched(capsys):
-    names = {"zoo_core": zoo_core}
-    exec(README.blocks("python")[2], names)
+    names = run(README.blocks("python")[2], zoo_core=zoo_core)
     assert names["known"].constants == pytest.approx({"mass": 1.0, "length": 1.0}, rel=0.01)
     assert "torch.Size([64, 1])" in capsys.readouterr().out
     assert -700.0 < names["plan"].value.mean() < -50.0
@@ -83,7 +82,7 @@ def test_datasets_become_replays_and_replays_datasets(tmp_path, monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     zoo_core.Replay.collect("Pendulum-v1", 400, seed=0).to_minari("pendulum/random-v0")
     model = zoo_core.SimulatorModel("Pendulum-v1")
-    exec(README.blocks("python")[5], {"zoo_core": zoo_core, "model": model})
+    run(README.blocks("python")[5], zoo_core=zoo_core, model=model)
     assert len(zoo_core.Replay.from_minari("dreams/pendulum-v0")) >= 128
 
 

@@ -94,10 +94,10 @@ INVERTED_PENDULUM = Contest(
 SMALL = {"model": "mlp", "model.hidden": 64}
 
 
-def mpc(planner: str, **config: Any) -> Contender:
-    """Any planner in a small network that was learned by the same steps."""
-    settings = {name if "." in name else f"planner.{name}": value for name, value in config.items()}
-    return Contender(f"mpc, {planner}", "mpc", config={**SMALL, "planner": planner, **settings})
+def mpc(planner: str, model: Mapping[str, Any] | None = None, **config: Any) -> Contender:
+    """Any planner, with its options, in a small network that was learned by the same steps, with other options."""
+    settings = {f"planner.{name}": value for name, value in config.items()}
+    return Contender(f"mpc, {planner}", "mpc", config={**SMALL, **(model or {}), "planner": planner, **settings})
 
 
 MPC_PENDULUM = Contest(
@@ -120,14 +120,14 @@ MPC_CART_POLE = Contest(
     "mpc-cart-pole",
     "CartPole-v1",
     1_000,
-    mpc("rollout", **UPRIGHT),
+    mpc("rollout", UPRIGHT),
     (  # whoever looks for the best plan finds many that do not fall within sight, and has no reason to stand upright
         replace(
             mpc("rollout"), name="mpc, rollout, termination learned", note="a few ends of the track are seen, or none"
         ),
-        mpc("cem", num_candidates=100, num_elites=10, iterations=3, **UPRIGHT),
-        mpc("forward-search", depth=6, gamma=1.0, **UPRIGHT),
-        mpc("random-shooting", **UPRIGHT),
+        mpc("cem", UPRIGHT, num_candidates=100, num_elites=10, iterations=3),
+        mpc("forward-search", UPRIGHT, depth=6, gamma=1.0),
+        mpc("random-shooting", UPRIGHT),
         replace(
             mpc("rollout"), name="exact simulator", exact=True, note="the same planner in the environment's equations"
         ),

@@ -40,7 +40,10 @@ def stopped_at_its_first_checkpoint():
 
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")  # nor does SB3 know that they are
 def test_the_examples_run(tmp_path):
-    README.run_python(tmp_path, {"TINY": TINY}, apart=True)
+    dreamer, noisy, hindsight = README.run_python(tmp_path, {"TINY": TINY}, apart=True)
+    assert dreamer["again"].num_timesteps > dreamer["agent"].num_timesteps > 0
+    assert noisy["agent"].config.model == "ensemble"
+    assert hindsight["agent"].num_timesteps > 0
 
 
 def test_the_commands_run(tmp_path, capsys):
