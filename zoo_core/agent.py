@@ -71,7 +71,7 @@ class Agent(ABC):
         self.progress_bar = False
         self.custom_logger = False
         self._logger: Logger | None = None
-        self._bind(as_vec_env(env, seed=self.seed))
+        self._bind(self.vec_env_of(env, self.config, seed=self.seed))
         self.observation_space = self.env.observation_space
         self.action_space = self.env.action_space
 
@@ -221,6 +221,17 @@ class Agent(ABC):
 
     # -- environment and logger, as in SB3 -----------------------------------------------------------------------------
 
+    @classmethod
+    def vec_env_of(cls, env: Any, config: Any, *, seed: int | None = None) -> VecEnv:
+        """Returns the VecEnv in which an agent with this config acts, of what it was given.
+
+        Args:
+            env: an id, a Gymnasium environment or an SB3 VecEnv; subclasses may take more.
+            config: of the agent.
+            seed: seeds the next reset; None leaves it open.
+        """
+        return as_vec_env(env, seed=seed)
+
     def get_env(self) -> VecEnv:
         """Returns the VecEnv as it was given."""
         return self.env.venv
@@ -231,7 +242,7 @@ class Agent(ABC):
         Raises:
             ValueError: the spaces differ.
         """
-        vec_env = as_vec_env(env)
+        vec_env = self.vec_env_of(env, self.config)
         previous, self.env = self.env, TrainingEnv(vec_env, self)
         try:
             _check_same_spaces(self.env, self.observation_space, self.action_space)
@@ -341,7 +352,7 @@ class Agent(ABC):
                 config = config_from_json(cls.config_class, description["config"], overrides=overrides)
             num_envs = operator.index(description["num_envs"])
             stand_in = SpacesOnly(observation_space, action_space, num_envs)
-        vec_env = stand_in if env is None else as_vec_env(env)
+        vec_env = stand_in if env is None else cls.vec_env_of(env, config)
         _check_same_spaces(vec_env, observation_space, action_space)
         with restoring(path, tensors):
             agent = cls(vec_env, config, seed=operator.index(description["seed"]), device=device)

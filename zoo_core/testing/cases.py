@@ -65,13 +65,13 @@ class ModelCase:
 
 @functools.cache
 def model_cases() -> tuple[ModelCase, ...]:
-    """Returns all cases; those of registered models are named "id-Environment"."""
+    """Returns all cases; those of registered models are named "id-Environment", and board games are left out."""
     known = tuple(
         ModelCase(f"simulator-{env_id}", functools.partial(make_env, env_id), lambda env: SimulatorModel(env))
         for env_id in ("Pendulum-v1", "CartPole-v1")
     )
     rules = ModelCase("tic-tac-toe", None, lambda _: fakes.TicTacToe())
-    registered = (case for spec in specs("model") for case in cases_of(spec))
+    registered = (case for spec in specs("model") if spec.players == 1 for case in cases_of(spec))
     return (*_FAKES, rules, *known, *registered)
 
 

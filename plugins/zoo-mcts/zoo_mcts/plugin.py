@@ -1,6 +1,6 @@
 """Registers the planners of this distribution."""
 
-from zoo_core.plugins import PlannerSpec, Registry, hookimpl
+from zoo_core.plugins import PlannerSpec, Registry, WorldModelSpec, hookimpl
 
 ZOO_API = 1
 
@@ -18,5 +18,16 @@ def zoo_register(registry: Registry) -> None:
             action_spaces=("Discrete",),
             players=2,
             check_config={"num_simulations": 24, "rollout_depth": 2},
+        )
+    )
+    registry.register(
+        WorldModelSpec(
+            "rules",
+            "zoo_mcts.games.rules:RulesModel",
+            summary="the rules of a board game, exact, with nothing to learn",
+            config="zoo_mcts.games.rules:RulesConfig",
+            observation_spaces=("Dict",),
+            action_spaces=("Discrete",),
+            players=2,
         )
     )

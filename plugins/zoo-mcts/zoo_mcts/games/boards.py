@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -36,11 +36,11 @@ class StonesGame(Game):
         moves: compiled; makes a move in each of B positions.
     """
 
-    kwargs: ClassVar[dict[str, Any]] = {}
     rows: ClassVar[int]
     columns: ClassVar[int]
 
     def __init__(self, moves: Moves) -> None:
+        self.kwargs = {}
         self._play_all = moves
         self.view = spaces.Box(0, 1, (self.rows, self.columns, 2), np.int8)
 

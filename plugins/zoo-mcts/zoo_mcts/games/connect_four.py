@@ -21,7 +21,8 @@ class ConnectFour(StonesGame):
 
     def legal(self, state: Boards) -> Array:
         """Returns the columns that have room."""
-        return (state.cells[:, :_COLUMNS] == 0) & ~state.over[:, None]
+        room: Array = (state.cells[:, :_COLUMNS] == 0) & ~state.over[:, None]
+        return room
 
     def symmetries(self, planes: Array, policy: Array) -> list[tuple[Array, Array]]:
         """Returns the board, and the board in a mirror."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium as gym
+from stable_baselines3.common.vec_env import VecEnv
+
 from zoo_core.errors import UnknownNameError, did_you_mean
 from zoo_mcts.games.connect_four import ConnectFour
 from zoo_mcts.games.game import Game
@@ -22,3 +25,44 @@ def make_game(id: str, **kwargs: Any) -> Game:
         raise UnknownNameError(f"unknown game {id!r}{did_you_mean(id, _GAMES)}")
     game: Game = _GAMES[id](**kwargs)
     return game
+
+
+def game_of(env: Any) -> Game:
+    """Returns the rules of the game that an environment is.
+
+    Args:
+        env: a game's id, a `Game`, a `GameVecEnv`, a `SelfPlayEnv` or a VecEnv of these, a PettingZoo AEC environment,
+            the function or the module that makes it.
+
+    Raises:
+        ValueError: it is no board game that two play in turns, seeing everything; the message says why.
+    """
+    if isinstance(env, Game):
+        return env
+    if isinstance(env, str):
+        return make_game(env)
+    if isinstance(env, VecEnv):
+        try:
+            games = env.get_attr("game")
+        except AttributeError:
+            games = []
+        if games and isinstance(games[0], Game):
+            return games[0]
+        raise ValueError(_no_game(env))
+    if isinstance(env, gym.Env):
+        game = getattr(env.unwrapped, "game", None)
+        if isinstance(game, Game):
+            return game
+        raise ValueError(_no_game(env))
+    from zoo_mcts.games.adapters import game_of_aec  # which imports PettingZoo
+
+    found: Game = game_of_aec(env)
+    return found
+
+
+def _no_game(env: Any) -> str:
+    name = getattr(getattr(env, "spec", None), "id", None) or type(env).__name__
+    return (
+        f"{name} has a single agent: a board game of two players is needed, such as connect_four_v3, by its id, as a "
+        "PettingZoo AEC environment, or as a SelfPlayEnv"
+    )

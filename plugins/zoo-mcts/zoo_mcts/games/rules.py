@@ -102,5 +102,3 @@ class RulesModel(WorldModel):
 
 def _array(action: Any) -> Any:
     return action.cpu().numpy() if isinstance(action, Tensor) else np.asarray(action)
-
-

@@ -26,7 +26,8 @@ class TicTacToe(StonesGame):
 
     def legal(self, state: Boards) -> Array:
         """Returns the free cells."""
-        return (state.cells == 0) & ~state.over[:, None]
+        free: Array = (state.cells == 0) & ~state.over[:, None]
+        return free
 
     def symmetries(self, planes: Array, policy: Array) -> list[tuple[Array, Array]]:
         """Returns the board turned and mirrored, eight ways."""
