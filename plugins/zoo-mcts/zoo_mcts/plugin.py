@@ -7,7 +7,7 @@ ZOO_API = 1
 
 @hookimpl
 def zoo_register(registry: Registry) -> None:
-    """Registers `mcts-uct`."""
+    """Registers `mcts`, `gumbel-mcts` and `mcts-uct`."""
     registry.register(
         PlannerSpec(
             "mcts-uct",
@@ -29,5 +29,29 @@ def zoo_register(registry: Registry) -> None:
             observation_spaces=("Dict",),
             action_spaces=("Discrete",),
             players=2,
+        )
+    )
+    registry.register(
+        PlannerSpec(
+            "mcts",
+            "zoo_mcts.policy_search:MCTS",
+            summary="Monte-Carlo tree search with a policy and a value (PUCT, of AlphaZero and MuZero)",
+            config="zoo_mcts.config:MCTSConfig",
+            paper="Silver et al. 2018, doi:10.1126/science.aar6404",
+            action_spaces=("Discrete",),
+            players=2,
+            check_config={"num_simulations": 24, "value_scale": "min-max"},
+        )
+    )
+    registry.register(
+        PlannerSpec(
+            "gumbel-mcts",
+            "zoo_mcts.policy_search:GumbelMCTS",
+            summary="Gumbel MuZero's search: sequential halving at the root, few simulations",
+            config="zoo_mcts.config:GumbelConfig",
+            paper="Danihelka et al. 2022, ICLR",
+            action_spaces=("Discrete",),
+            players=2,
+            check_config={"num_simulations": 24},
         )
     )

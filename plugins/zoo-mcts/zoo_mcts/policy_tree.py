@@ -1,0 +1,261 @@
+"""B search trees in arrays for searches with a policy: each simulation makes one step, and evaluates where it leads.
+
+How actions are chosen is no matter of the tree: see `puct` and `gumbel`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zoo_mcts.compiled import Array, compiled
+
+ROOT = 0  # node of every tree; nothing leads there, so as a child it means that there is none
+NO_ROW = -1
+
+
+class PolicyTree(NamedTuple):
+    """B trees of at most M nodes with A actions; an edge is a node and an action.
+
+    Simulation i makes node i of every tree, unless it comes to where an episode ended before.
+
+    Attributes:
+        child: int32 `[B, M, A]` node that an edge leads to, ROOT where none was made.
+        prior: float32 `[B, M, A]` probabilities, or logits less their greatest; -inf where an action is ruled out.
+        visits: int32 `[B, M, A]` simulations that passed an edge and whose return is a number.
+        value: float32 `[B, M, A]` mean of their returns, for the player who moves there; NaN where one was no number.
+        total: int32 `[B, M]` sum of the visits of a node's edges.
+        parent: int32 `[B, M]` node from which a node was made.
+        made_by: int32 `[B, M]` action that led from there.
+        reward: float32 `[B, M]` of that step.
+        carry: float32 `[B, M]` what the return after it counts, but for the discount: `continues * sign`.
+        worth: float32 `[B, M]` value that `evaluate` gave the node.
+        low: float32 `[B]` least value that an edge had.
+        high: float32 `[B]` greatest value that an edge had.
+        node: int64 `[B]` where the simulation leaves what is known.
+        action: int64 `[B]` what it does there; in the end, what is recommended.
+        ended: int64 `[B]` node at which the simulation came to a known end, ROOT where it makes a new node.
+        streams: uint64 `[B]` the randomness of each tree.
+    """
+
+    child: Array
+    prior: Array
+    visits: Array
+    value: Array
+    total: Array
+    parent: Array
+    made_by: Array
+    reward: Array
+    carry: Array
+    worth: Array
+    low: Array
+    high: Array
+    node: Array
+    action: Array
+    ended: Array
+    streams: Array
+
+
+class Leaves(NamedTuple):
+    """What the model and `evaluate` say of a step in each of B trees.
+
+    Attributes:
+        reward: float32 `[B]`.
+        continues: float32 `[B]`.
+        sign: float32 `[B]`, or `[1]` for all.
+        value: float32 `[B]` of the states after it; `[0]` if all are worth 0.
+        logits: float32 `[B, A]` of the policy there; `[0, A]` if it is uniform.
+        legal: bool `[B, A]`; `[0, A]` if all actions are.
+    """
+
+    reward: Array
+    continues: Array
+    sign: Array
+    value: Array
+    logits: Array
+    legal: Array
+
+
+def make_tree(num_nodes: int, num_actions: int, seeds: Array) -> PolicyTree:
+    """Returns trees of which nothing is known, not even the root, one for each of `seeds` (uint64 `[B]`)."""
+    num = len(seeds)
+    nodes, edges = (num, num_nodes), (num, num_nodes, num_actions)
+    return PolicyTree(
+        child=np.zeros(edges, np.int32),
+        prior=np.zeros(edges, np.float32),
+        visits=np.zeros(edges, np.int32),
+        value=np.zeros(edges, np.float32),
+        total=np.zeros(nodes, np.int32),
+        parent=np.zeros(nodes, np.int32),
+        made_by=np.zeros(nodes, np.int32),
+        reward=np.zeros(nodes, np.float32),
+        carry=np.ones(nodes, np.float32),
+        worth=np.zeros(nodes, np.float32),
+        low=np.full(num, np.inf, np.float32),
+        high=np.full(num, -np.inf, np.float32),
+        node=np.full(num, ROOT),
+        action=np.zeros(num, np.int64),
+        ended=np.full(num, ROOT),
+        streams=seeds.copy(),
+    )
+
+
+@compiled
+def make_node(tree: PolicyTree, row: int, new: int, reward: Any, carry: Any, value: Any) -> None:
+    """Makes the node to which the simulation's step leads.
+
+    Args:
+        tree: to change.
+        row: the tree's.
+        new: number of the node.
+        reward: of the step.
+        carry: `continues * sign` of the step.
+        value: what `evaluate` says of where it leads.
+    """
+    node, action = tree.node[row], tree.action[row]
+    tree.child[row, node, action] = new
+    tree.parent[row, new] = node
+    tree.made_by[row, new] = action
+    tree.reward[row, new] = reward
+    tree.carry[row, new] = carry
+    tree.worth[row, new] = value
+
+
+@compiled
+def set_prior(tree: PolicyTree, row: int, node: int, logits: Array, legal: Array, given: int, as_logits: bool) -> bool:
+    """Notes the policy of a node: the softmax of the logits of legal actions; of all actions where none is legal.
+
+    Args:
+        tree: to change.
+        row: the tree's.
+        node: its number.
+        logits: `[b, A]`; `[0, A]` if the policy is uniform.
+        legal: bool `[b, A]`; `[0, A]` if all actions are.
+        given: which row of these.
+        as_logits: keep logits, less their greatest, rather than probabilities.
+
+    Returns:
+        Whether it is a policy: the greatest logit is a finite number.
+    """
+    prior = tree.prior[row, node]
+    num_actions = len(prior)
+    masked = False
+    if len(legal) > 0:
+        for action in range(num_actions):
+            masked = masked or legal[given, action]
+    greatest, proper = np.float32(-np.inf), True
+    for action in range(num_actions):
+        if masked and not legal[given, action]:
+            prior[action] = -np.inf
+            continue
+        logit = logits[given, action] if len(logits) > 0 else np.float32(0.0)
+        proper = proper and not np.isnan(logit)
+        prior[action] = logit
+        greatest = max(greatest, logit)
+    if not proper or not np.isfinite(greatest):
+        return False
+    total = np.float32(0.0)
+    for action in range(num_actions):
+        prior[action] -= greatest
+        if not as_logits and prior[action] > -np.inf:
+            prior[action] = math.exp(prior[action])
+            total += prior[action]
+    if not as_logits:
+        for action in range(num_actions):
+            prior[action] /= total
+    return True
+
+
+@compiled
+def backup(tree: PolicyTree, row: int, end: int, value: Any, gamma: float) -> None:
+    """Tells every edge on the way from the root to a node the return that came after it.
+
+    G = r + γ · continues · sign · G', from the node to the root. An edge whose return is no finite number has the value
+    NaN from then on. It says nothing of the edge before it, where there is something else to do, and all of it, where
+    there is not.
+
+    Args:
+        tree: to change.
+        row: the tree's.
+        end: the node.
+        value: return after it, for the player who moves there.
+        gamma: discount γ.
+    """
+    outcome, node = value, end
+    while node != ROOT:
+        carry, reward = tree.carry[row, node], tree.reward[row, node]
+        action, node = tree.made_by[row, node], tree.parent[row, node]
+        outcome = reward if carry == 0.0 else reward + gamma * carry * outcome
+        visits, mean = tree.visits[row, node, action], tree.value[row, node, action]
+        if not np.isfinite(outcome):
+            tree.value[row, node, action] = np.nan
+            tree.total[row, node] -= visits
+            tree.visits[row, node, action] = 0
+            if _has_other(tree, row, node):
+                break
+            continue
+        visits += 1
+        mean += (outcome - mean) / visits
+        tree.visits[row, node, action] = visits
+        tree.value[row, node, action] = mean
+        tree.total[row, node] += 1
+        tree.low[row] = min(tree.low[row], mean)
+        tree.high[row] = max(tree.high[row], mean)
+
+
+@compiled
+def _has_other(tree: PolicyTree, row: int, node: int) -> bool:
+    """Says whether an action is left that is not ruled out and whose value is not NaN."""
+    for action in range(tree.value.shape[2]):
+        if tree.prior[row, node, action] > -np.inf and not np.isnan(tree.value[row, node, action]):
+            return True
+    return False
+
+
+@compiled
+def descend(tree: PolicyTree, row: int, node: int, action: int) -> Any:
+    """Takes a step of the simulation.
+
+    Returns:
+        The node that it leads to; ROOT if the simulation stops there: the edge is new, or the episode ends with it.
+    """
+    tree.node[row], tree.action[row] = node, action
+    child = tree.child[row, node, action]
+    ends = child != ROOT and tree.carry[row, child] == 0.0
+    tree.ended[row] = child if ends else ROOT
+    return ROOT if ends else child
+
+
+# -- in all trees ------------------------------------------------------------------------------------------------------
+
+
+@compiled
+def begin_all(tree: PolicyTree, leaves: Leaves, as_logits: bool) -> int:
+    """Notes what is known of the roots; see `end_all`."""
+    for row in range(len(tree.node)):
+        tree.worth[row, ROOT] = leaves.value[row] if len(leaves.value) > 0 else 0.0
+        if not set_prior(tree, row, ROOT, leaves.logits, leaves.legal, row, as_logits):
+            return row
+    return NO_ROW
+
+
+@compiled
+def end_all(tree: PolicyTree, leaves: Leaves, new: int, gamma: float, as_logits: bool) -> int:
+    """Ends the simulation in every tree: makes node `new` and tells the way there its return.
+
+    Returns:
+        A row whose logits are no policy, else NO_ROW.
+    """
+    for row in range(len(tree.node)):
+        if tree.ended[row] != ROOT:
+            backup(tree, row, tree.ended[row], 0.0, gamma)
+            continue
+        value = leaves.value[row] if len(leaves.value) > 0 else np.float32(0.0)
+        carry = leaves.continues[row] * leaves.sign[row if len(leaves.sign) > 1 else 0]
+        make_node(tree, row, new, leaves.reward[row], carry, value)
+        if carry != 0.0 and not set_prior(tree, row, new, leaves.logits, leaves.legal, row, as_logits):
+            return row
+        backup(tree, row, new, value, gamma)
+    return NO_ROW

@@ -1,0 +1,108 @@
+"""PUCT: which action a simulation of AlphaZero's search takes (Silver et al. 2018, doi:10.1126/science.aar6404)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zoo_mcts.compiled import Array, compiled, uniform
+from zoo_mcts.policy_tree import ROOT, PolicyTree, descend
+
+
+def exploration(num: int, c_base: float, c_init: float) -> Array:
+    """Returns c(N) √N for N = 0 to `num` visits of a node, float32 `[num + 1]`.
+
+    c(N) = ln((1 + N + c_base) / c_base) + c_init. Where N is 0 it is taken as 1, so that the prior decides where all
+    else is equal; the term would else be 0 for all actions.
+    """
+    visits = np.arange(num + 1)
+    rate = np.log((1.0 + visits + c_base) / c_base) + c_init
+    factor: Array = (rate * np.sqrt(np.maximum(visits, 1))).astype(np.float32)
+    return factor
+
+
+@compiled
+def bonus(explore: Array, total: int, visits: int, prior: float) -> float:
+    """Returns c(N) · P · √N / (1 + n) of an edge (see `exploration`)."""
+    return explore[total] * prior / (1 + visits)  # type: ignore[no-any-return]
+
+
+@compiled
+def choose(tree: PolicyTree, row: int, node: int, explore: Array, rescale: bool) -> int:
+    """Chooses the action with the greatest Q + U, one at random among equals.
+
+    Args:
+        tree: whose simulation chooses.
+        row: the tree's.
+        node: where.
+        explore: see `exploration`.
+        rescale: scale Q to [0, 1] by the least and the greatest value in the tree, as MuZero does. Q is 0 on either
+            scale where nothing was tried, and where all values are the same.
+    """
+    prior, visits, value = tree.prior[row, node], tree.visits[row, node], tree.value[row, node]
+    factor = explore[tree.total[row, node]]
+    low, span = np.float32(0.0), np.float32(1.0)
+    if rescale:
+        low, span = tree.low[row], tree.high[row] - tree.low[row]
+    scale = np.float32(1.0) / span if span > 0.0 else np.float32(0.0)
+    best, best_score, ties = 0, np.float32(-np.inf), 0
+    for action in range(len(prior)):
+        quality = (value[action] - low) * scale if visits[action] > 0 else np.float32(0.0)
+        score = quality + factor * prior[action] / np.float32(1 + visits[action])
+        if not score > -np.inf or np.isnan(value[action]):
+            continue
+        if score > best_score:
+            best, best_score, ties = action, score, 1
+        elif score == best_score:
+            ties += 1
+            if uniform(tree.streams, row) * ties < 1.0:
+                best = action
+    return best
+
+
+@compiled
+def walk(tree: PolicyTree, row: int, explore: Array, rescale: bool) -> None:
+    """Goes down a tree to an edge that was never tried, or to the end of an episode."""
+    node = ROOT
+    while True:
+        node = descend(tree, row, node, choose(tree, row, node, explore, rescale))
+        if node == ROOT:
+            break
+
+
+@compiled
+def walk_all(tree: PolicyTree, explore: Array, rescale: bool) -> bool:
+    """Goes down every tree (see `walk`).
+
+    Returns:
+        Whether any of them comes to an edge that was never tried.
+    """
+    fresh = False
+    for row in range(len(tree.node)):
+        walk(tree, row, explore, rescale)
+        fresh = fresh or tree.ended[row] == ROOT
+    return fresh
+
+
+@compiled
+def most_visited_all(tree: PolicyTree, values: Array) -> None:
+    """Recommends the most visited action of every root, one at random among equals; -1 where there are no visits.
+
+    Args:
+        tree: to change.
+        values: `[B]` is filled with the mean return of all simulations.
+    """
+    for row in range(len(tree.node)):
+        visits, value = tree.visits[row, ROOT], tree.value[row, ROOT]
+        best, best_visits, ties, outcome = -1, 0, 0, 0.0
+        for action in range(len(visits)):
+            if visits[action] == 0:
+                continue
+            outcome += visits[action] * value[action]
+            if visits[action] > best_visits:
+                best, best_visits, ties = action, visits[action], 1
+            elif visits[action] == best_visits:
+                ties += 1
+                if uniform(tree.streams, row) * ties < 1.0:
+                    best = action
+        tree.action[row] = best
+        values[row] = outcome / max(tree.total[row, ROOT], 1)
