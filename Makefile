@@ -21,7 +21,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 export SDL_VIDEODRIVER ?= dummy
 export MUJOCO_GL ?= egl
 # numba notices when the file of a function changes, not when that of one which it calls does.
-export NUMBA_CACHE_DIR ?= $(CURDIR)/.pytest_cache/numba/$(shell cat plugins/*/zoo_*/*.py | cksum | cut -d ' ' -f 1)
+export NUMBA_CACHE_DIR ?= $(CURDIR)/.pytest_cache/numba/$(shell find plugins -path '*/zoo_*.py' | sort | xargs cat | cksum | cut -d ' ' -f 1)
 
 .DEFAULT_GOAL := demo
 .PHONY: demo test lint learn bench fuzz soak tables wheels standalone

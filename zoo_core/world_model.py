@@ -27,7 +27,7 @@ from zoo_core.restoring import restoring
 if TYPE_CHECKING:
     from zoo_core.replay import Replay
 
-State = Any  # a pytree whose leaves have the leading dimension B: tensors, or NumPy object arrays
+State = Any  # a pytree whose leaves have the leading dimension B: tensors, or NumPy arrays of game positions
 MAX_STARTS = 1_024  # first observations kept by `fit`, so that a loaded model can begin a dream
 
 
@@ -402,7 +402,7 @@ def select(mask: Tensor, first: State, second: State) -> State:
     def choose(a: Any, b: Any) -> Any:
         if isinstance(a, Tensor):
             return torch.where(mask.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-        return np.where(mask.cpu().numpy(), a, b)
+        return np.where(mask.cpu().numpy().reshape(-1, *[1] * (a.ndim - 1)), a, b)
 
     return optree.tree_map(choose, first, second)
 

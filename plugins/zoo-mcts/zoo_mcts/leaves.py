@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from torch import Tensor
 
 from zoo_core.planner import Evaluate, Evaluation
 from zoo_core.world_model import State, WorldModel, batch_size, repeat
+
+
+@runtime_checkable
+class PlaysAtRandom(Protocol):
+    """A model that makes a whole rollout of uniformly random legal actions by itself, faster than step by step."""
+
+    def random_returns(self, state: State, *, depth: int, gamma: float, rng: torch.Generator) -> Tensor:
+        """Returns the returns `[B]` of rollouts of at most `depth` steps, for the player to move in each state."""
 
 
 def leaf_values(
@@ -38,6 +48,8 @@ def leaf_values(
     num_actions = int(model.action_space.n)  # type: ignore[attr-defined]
     copies = num_rollouts if depth > 0 else 1
     state = repeat(state, copies) if copies > 1 else state
+    if evaluate is None and isinstance(model, PlaysAtRandom):
+        return model.random_returns(state, depth=depth, gamma=gamma, rng=rng).reshape(-1, copies).mean(1)
     num = batch_size(state)
     total, weight = torch.zeros(num, device=rng.device), torch.ones(num, device=rng.device)
     for _ in range(depth):

@@ -66,16 +66,16 @@ def detached(state: State) -> State:
 
 
 def check_leaves(model: WorldModel, state: State, num: int, what: str) -> None:
-    """Checks that a state is a pytree of `[num, ...]` tensors on the model's device, or of object arrays `[num]`."""
+    """Checks that a state is a pytree of `[num, ...]` tensors on the model's device; positions may be arrays."""
     leaves = optree.tree_leaves(state)
     expect(leaves, f"{what} returns a pytree with leaves", state, "put tensors into a NamedTuple")
     for leaf in leaves:
-        kind = isinstance(leaf, Tensor) or (isinstance(leaf, np.ndarray) and leaf.dtype == object and leaf.ndim == 1)
+        position = isinstance(leaf, np.ndarray) and (model.num_players > 1 or (leaf.dtype == object and leaf.ndim == 1))
         expect(
-            kind,
-            "leaves of a state are tensors, or NumPy object arrays [B]",
+            isinstance(leaf, Tensor) or position,
+            "leaves of a state are tensors, or NumPy arrays of games' positions",
             f"{what} returned a {type(leaf).__name__}",
-            "make tensors of arrays and numbers, object arrays of games",
+            "make tensors of arrays and numbers; games for two may have arrays, others object arrays [B]",
         )
         expect(
             len(leaf) == num if leaf.ndim else False,

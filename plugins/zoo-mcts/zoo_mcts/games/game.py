@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from gymnasium import spaces
 
+from zoo_mcts.compiled import compiled, uniform
+
 Array = np.ndarray[Any, Any]
 Positions = Any  # a pytree whose leaves are NumPy arrays with the leading dimension B
 NUM_PLAYERS = 2
@@ -86,6 +88,28 @@ class Game(ABC):
     def over(self, state: Positions) -> Array:
         """Returns which games have ended, bool `[B]`."""
 
+    def random_returns(self, state: Positions, *, depth: int, gamma: float, seeds: Array) -> Array:
+        """Returns what random moves from each position came to, for the player to move there, float64 `[B]`.
+
+        Args:
+            state: B positions.
+            depth: moves at most.
+            gamma: discount of each move.
+            seeds: uint64 `[B]`, of the random moves of each row.
+        """
+        streams, action = seeds.copy(), np.zeros(len(seeds), np.int64)
+        returns, weight = np.zeros(len(seeds)), np.ones(len(seeds))
+        for _ in range(depth):
+            legal = self.legal(state)
+            if not legal.any():
+                break
+            choose_random(legal, streams, action)
+            played = self.play(state, action)
+            returns += weight * played.reward
+            weight *= gamma * played.sign
+            state = played.state
+        return returns
+
     def render(self, state: Positions, row: int) -> str:
         """Returns a picture of a position in text; by default the planes that are seen."""
         return str(self.observe(state)[row])
@@ -116,3 +140,16 @@ class Game(ABC):
             policy: `[B, A]` anything that goes with moves.
         """
         return [(planes, policy)]
+
+
+@compiled
+def choose_random(legal: Array, streams: Array, action: Array) -> None:
+    """Fills in a move `[B]` that is legal `[B, A]`, uniformly drawn from each row's stream; 0 where none is."""
+    for row in range(len(action)):
+        choices = 0
+        action[row] = 0
+        for candidate in range(legal.shape[1]):
+            if legal[row, candidate]:
+                choices += 1
+                if uniform(streams, row) * choices < 1.0:
+                    action[row] = candidate

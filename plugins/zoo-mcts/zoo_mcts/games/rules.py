@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo_core.world_model import ModelStep, State, WorldModel, select
+from zoo_core.world_model import ModelStep, State, WorldModel, batch_size, select
 from zoo_mcts.games.game import NUM_PLAYERS, Game
 from zoo_mcts.games.lookup import make_game
 
@@ -90,6 +90,12 @@ class RulesModel(WorldModel):
     def legal_actions(self, state: State) -> Tensor:
         """Returns the moves that are allowed; none where the game is over."""
         return torch.from_numpy(self.game.legal(state)).to(self.device)
+
+    def random_returns(self, state: State, *, depth: int, gamma: float, rng: torch.Generator) -> Tensor:
+        """Returns what at most `depth` random moves from each position came to, `[B]`, for the player to move there."""
+        seeds = torch.randint(2**63 - 1, (batch_size(state),), generator=rng, device=rng.device).cpu().numpy()
+        returns = self.game.random_returns(state, depth=depth, gamma=gamma, seeds=seeds.view(np.uint64))
+        return torch.from_numpy(returns).to(rng.device, torch.float32)
 
     def _set_game(self, game: Game) -> None:
         for name in ("observation_space", "action_space"):
