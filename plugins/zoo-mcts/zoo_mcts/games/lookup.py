@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from importlib import import_module
+from typing import Any, cast
 
 import gymnasium as gym
 from stable_baselines3.common.vec_env import VecEnv
 
 from zoo_core.errors import UnknownNameError, did_you_mean
-from zoo_mcts.games.connect_four import ConnectFour
+from zoo_mcts.games.catalogue import CLASSICS, OPEN_SPIEL, game_ids
 from zoo_mcts.games.game import Game
-from zoo_mcts.games.tic_tac_toe import TicTacToe
-
-_GAMES: dict[str, Any] = {game.id: game for game in (TicTacToe, ConnectFour)}
 
 
 def make_game(id: str, **kwargs: Any) -> Game:
     """Makes the rules of a game by name.
 
+    Args:
+        id: one of PettingZoo's games such as "go_v5", of OpenSpiel's such as "open_spiel/hex", or "module:function" of
+            a function that makes a PettingZoo AEC environment.
+        **kwargs: of the game, such as board_size.
+
     Raises:
         UnknownNameError: there is no such game.
+        ValueError: the game does not take these arguments, or is none that two play in turns, seeing everything.
+        ZooError: the library that knows its rules is not installed.
     """
-    if id not in _GAMES:
-        raise UnknownNameError(f"unknown game {id!r}{did_you_mean(id, _GAMES)}")
-    game: Game = _GAMES[id](**kwargs)
-    return game
+    if id in CLASSICS:
+        module, _, name = CLASSICS[id].partition(":")
+        rules = getattr(import_module(module), name)
+        try:
+            inspect.signature(rules).bind(**kwargs)
+        except TypeError as error:
+            raise ValueError(f"{id}: {error}") from error
+        return cast(Game, rules(**kwargs))
+    if id.startswith(OPEN_SPIEL):
+        from zoo_mcts.games.open_spiel import OpenSpielGame
+
+        return OpenSpielGame(id.removeprefix(OPEN_SPIEL), **kwargs)
+    if ":" in id:
+        from zoo_mcts.games.adapters import game_of_reference
+
+        return game_of_reference(id, **kwargs)
+    raise UnknownNameError(f"unknown game {id!r}{did_you_mean(id, game_ids())}")
 
 
 def game_of(env: Any) -> Game:
