@@ -1,10 +1,39 @@
 """Registers AlphaZero and its kin."""
 
-from zoo_core.plugins import Registry, hookimpl
+from zoo_core.plugins import AgentSpec, Registry, hookimpl
 
 ZOO_API = 1
+
+_SMALL = {  # for the conformance kit
+    "num_games": 4,
+    "network": "mlp",
+    "num_blocks": 1,
+    "channels": 16,
+    "planner_config": {"num_simulations": 2},
+    "temperature_moves": 4,
+    "steps_per_iteration": 16,
+    "samples_per_position": 4.0,
+    "replay_size": 100,
+    "batch_size": 8,
+    "learning_rate": 0.01,
+}
 
 
 @hookimpl
 def zoo_register(registry: Registry) -> None:
-    """Registers `alphazero` and `alphago-zero`."""
+    """Registers `alphazero`."""
+    registry.register(
+        AgentSpec(
+            "alphazero",
+            "zoo_alphazero.agent:AlphaZero",
+            summary="learns a board game by playing against itself, with a search by the rules",
+            config="zoo_alphazero.config:AlphaZeroConfig",
+            paper="Silver et al. 2018, doi:10.1126/science.aar6404",
+            observation_spaces=("Dict",),
+            action_spaces=("Discrete",),
+            model_based=True,
+            players=2,
+            train_steps=200_000,
+            check_config=_SMALL,
+        )
+    )

@@ -1,0 +1,90 @@
+"""Options of AlphaZero and AlphaGo Zero: the papers' constants, and small ones for a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from zoo_alphazero.networks import NETWORKS
+from zoo_core.config import check_choice, check_range
+from zoo_mcts.game_agent import GameAgentConfig
+
+Arguments = Mapping[str, Any]
+Drops = tuple[tuple[int, float], ...]
+
+OPTIMIZERS = ("sgd", "adam")
+
+
+def _paper_search() -> dict[str, Any]:
+    return {"num_simulations": 800, "noise_alpha": 0.3}  # α of chess
+
+
+@dataclass(frozen=True)
+class AlphaZeroConfig(GameAgentConfig):
+    """AlphaZero (Silver et al. 2018, doi:10.1126/science.aar6404); the defaults are those of chess there."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {},
+    }
+
+    planner: str = "mcts"  # a registered planner; "gumbel-mcts" learns with fewer simulations
+    planner_config: Arguments | None = field(default_factory=_paper_search)
+    network: str = "residual"  # or "mlp", for views without a board, and for very small boards
+    num_blocks: int = 19  # residual blocks, or hidden layers of the MLP
+    channels: int = 256  # filters of a convolution, or units of a layer
+    policy_channels: int = 2  # filters of the policy head
+    value_channels: int = 1  # filters of the value head
+    value_hidden: int = 256  # units of the value head's hidden layer
+    temperature_moves: int = 30  # of a game that are drawn by the search's weights; 0: all are the search's own choice
+    random_openings: int = (
+        0  # games begin with 0 to so many random moves; what lies before the last is not learned from
+    )
+    steps_per_iteration: int = 8_192  # moves of self-play between two rounds of updates
+    samples_per_position: float = 1.0  # how often a position is learned from, on average
+    replay_size: int = 1_000_000  # newest positions that are kept
+    batch_size: int = 4_096
+    symmetries: bool = True  # a position is learned from in a random one of the game's symmetries
+    optimizer: str = "sgd"  # with momentum, or "adam"
+    learning_rate: float = 0.2
+    learning_rate_drops: Drops = ((100_000, 0.02), (300_000, 0.002), (500_000, 0.0002))  # from so many updates on
+    momentum: float = 0.9  # of SGD
+    l2: float = 1e-4  # c of the loss
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("network", self.network, NETWORKS)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        for name in (
+            "num_blocks",
+            "channels",
+            "policy_channels",
+            "value_channels",
+            "value_hidden",
+            "steps_per_iteration",
+            "replay_size",
+        ):
+            check_range(name, getattr(self, name), 1)
+        check_range("batch_size", self.batch_size, 2)  # a norm over a batch needs two
+        for name in ("temperature_moves", "random_openings"):
+            check_range(name, getattr(self, name), 0)
+        for name in ("samples_per_position", "learning_rate", "l2"):
+            check_range(name, getattr(self, name), 0.0)
+        check_range("momentum", self.momentum, 0.0, 1.0)
+        if self.batch_size > self.replay_size:
+            raise ValueError(
+                f"batch_size must be at most replay_size={self.replay_size}, got {self.batch_size}: nothing would be "
+                "learned"
+            )
+        starts = [start for start, _ in self.learning_rate_drops]
+        if starts != sorted(set(starts)) or any(start < 1 or rate < 0.0 for start, rate in self.learning_rate_drops):
+            raise ValueError(
+                "learning_rate_drops must be pairs of a number of updates, each greater than the one before, and a "
+                f"learning rate, got {self.learning_rate_drops}"
+            )
+
+    @property
+    def network_size(self) -> dict[str, Any]:
+        """The arguments of `make_network` that are options."""
+        names = "network", "num_blocks", "channels", "policy_channels", "value_channels", "value_hidden"
+        return {name: getattr(self, name) for name in names}
