@@ -21,6 +21,7 @@ CASES = {  # name: module with `measure() -> Measured`
     "sb3-overhead": "benchmarks.speed.sb3_overhead",
     "startup": "benchmarks.speed.startup",
     "uct": "benchmarks.speed.uct",
+    "uct-connect-four": "benchmarks.speed.uct_connect_four",
     "vi": "benchmarks.speed.value_iteration",
 }
 
