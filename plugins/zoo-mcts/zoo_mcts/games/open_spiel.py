@@ -19,8 +19,8 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal, in some games' pictur
 class OpenSpielGame(PositionGame):
     """A game by its name in OpenSpiel. A position is a state of pyspiel, which is cloned before a move is made.
 
-    A player sees the observation tensor. Where that has the layout channels, rows, columns, its channels come last here, as
-    in all other games.
+    A player sees the observation tensor. Where its layout is channels, rows, columns, the channels come last here,
+    as in all other games.
 
     Args:
         name: such as "othello".
