@@ -1,12 +1,13 @@
 """Gumbel MuZero's search: which actions are tried at the root and below (Danihelka et al. 2022, ICLR).
 
-The paper's symbols: g noise, σ `_sharpness` times the completed values, π' the improved policy, m `max_considered`.
+The paper's symbols: g is the noise, m the number of actions considered, n of simulations, π the prior, π' the improved
+policy, q the values of edges.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,25 @@ from zoo_mcts.noise import gumbel
 from zoo_mcts.policy_tree import ROOT, PolicyTree, descend
 
 _TINY = np.float32(np.finfo(np.float32).tiny)  # least prior that weighs a visited action's value
+_LEAST_RANGE = np.float32(1e-8)  # of completed values, that they are divided by
+
+
+class Halving(NamedTuple):
+    """How a search goes on at the roots of B trees, and below.
+
+    Attributes:
+        noise: float32 `[B, A]`, g.
+        num_considered: int64 `[B]`, m: actions in the first round, as many as are not ruled out at most.
+        schedule: int32 `[max m + 1, n]`, see `schedule`.
+        c_visit: of σ(q) = (c_visit + max N) c_scale q.
+        c_scale: of σ.
+    """
+
+    noise: Array
+    num_considered: Array
+    schedule: Array
+    c_visit: float
+    c_scale: float
 
 
 def considered_visits(num_considered: int, num_simulations: int) -> list[int]:
@@ -39,7 +59,7 @@ def considered_visits(num_considered: int, num_simulations: int) -> list[int]:
     return sequence[:num_simulations]
 
 
-def halving(max_considered: int, num_simulations: int) -> Array:
+def schedule(max_considered: int, num_simulations: int) -> Array:
     """Returns `considered_visits` for 0 to `max_considered` actions, int32 `[max_considered + 1, num_simulations]`."""
     return np.array([considered_visits(m, num_simulations) for m in range(max_considered + 1)], np.int32)
 
@@ -67,57 +87,56 @@ def mixed_value(tree: PolicyTree, row: int, node: int) -> Any:
 
 
 @compiled
-def complete(tree: PolicyTree, row: int, node: int, c_visit: float, c_scale: float, scratch: Array) -> None:
-    """Fills `scratch` `[A]` with logits + σ(completed Q): the logits of the improved policy π' (eq. 11); -inf if out.
+def complete(tree: PolicyTree, row: int, node: int, halving: Halving, scores: Array) -> None:
+    """Fills `scores` `[A]` with logits + σ(completed Q): the logits of the improved policy π' (eq. 11).
 
-    An action that was never tried has the value v_mix (eq. 10). The completed values of the node's actions, those that
-    are ruled out and those that are NaN aside, are scaled to [0, 1] by their least and greatest, as mctx does (no
-    difference of less than 1e-8 is scaled up to more than itself times 1e8); then σ(q) = (c_visit + max N) c_scale q.
+    An action that was never tried has the value v_mix (eq. 10); one that is ruled out gets -inf. The completed values
+    of all other actions of the node are scaled to [0, 1] by their least and greatest, as in mctx, where a range of less
+    than 1e-8 counts as 1e-8.
     """
     prior, visits, value = tree.prior[row, node], tree.visits[row, node], tree.value[row, node]
     other = np.float32(mixed_value(tree, row, node))
     low, high, most = np.float32(np.inf), np.float32(-np.inf), 0
-    for action in range(len(prior)):
+    for action in range(len(scores)):
         quality = value[action] if visits[action] > 0 else other
-        if np.isnan(value[action]):
-            quality = np.float32(-np.inf)
-        scratch[action] = quality
-        if prior[action] > -np.inf and quality > -np.inf:
-            low, high = min(low, quality), max(high, quality)
-            most = max(most, visits[action])
-    sharpness = np.float32((c_visit + most) * c_scale) / max(high - low, np.float32(1e-8))
-    for action in range(len(prior)):
-        if prior[action] > -np.inf and scratch[action] > -np.inf:
-            scratch[action] = prior[action] + sharpness * (scratch[action] - low)
-        else:
-            scratch[action] = -np.inf
+        scores[action] = quality
+        possible = prior[action] > -np.inf
+        low = min(low, quality) if possible else low
+        high = max(high, quality) if possible else high
+        most = max(most, visits[action])
+    sharpness = np.float32((halving.c_visit + most) * halving.c_scale) / max(high - low, _LEAST_RANGE)
+    for action in range(len(scores)):
+        scores[action] = prior[action] + sharpness * (scores[action] - low)
 
 
 @compiled
-def softmax(scratch: Array) -> None:
-    """Turns logits `[A]` into probabilities, in place."""
+def softmax(scores: Array) -> None:
+    """Turns logits `[A]` into probabilities, in place; all are 0 where all logits are -inf."""
     greatest = np.float32(-np.inf)
-    for action in range(len(scratch)):
-        greatest = max(greatest, scratch[action])
+    for action in range(len(scores)):
+        greatest = max(greatest, scores[action])
     total = np.float32(0.0)
-    for action in range(len(scratch)):
-        scratch[action] = math.exp(scratch[action] - greatest) if scratch[action] > -np.inf else np.float32(0.0)
-        total += scratch[action]
-    for action in range(len(scratch)):
-        scratch[action] /= total
+    for action in range(len(scores)):
+        possible = scores[action] > -np.inf
+        scores[action] = math.exp(scores[action] - greatest) if possible else np.float32(0.0)
+        total += scores[action]
+    inverse = np.float32(1.0) / total if total > 0.0 else np.float32(0.0)
+    for action in range(len(scores)):
+        scores[action] *= inverse
 
 
 @compiled
-def choose_below(tree: PolicyTree, row: int, node: int, c_visit: float, c_scale: float, scratch: Array) -> int:
+def choose_below(tree: PolicyTree, row: int, node: int, halving: Halving) -> int:
     """Chooses an action below the root: argmax of π'(a) - N(a) / (1 + ΣN) (eq. 14), one at random among equals."""
-    complete(tree, row, node, c_visit, c_scale, scratch)
-    softmax(scratch)
+    scores = tree.scores
+    complete(tree, row, node, halving, scores)
+    softmax(scores)
     share = np.float32(1.0) / np.float32(1 + tree.total[row, node])
-    best, best_score, ties = 0, np.float32(-np.inf), 0
-    for action in range(len(scratch)):
-        if tree.prior[row, node, action] == -np.inf or np.isnan(tree.value[row, node, action]):
+    best, best_score, ties = -1, np.float32(-np.inf), 0
+    for action in range(len(scores)):
+        if tree.prior[row, node, action] == -np.inf:
             continue
-        score = scratch[action] - tree.visits[row, node, action] * share
+        score = scores[action] - tree.visits[row, node, action] * share
         if score > best_score:
             best, best_score, ties = action, score, 1
         elif score == best_score:
@@ -128,29 +147,25 @@ def choose_below(tree: PolicyTree, row: int, node: int, c_visit: float, c_scale:
 
 
 @compiled
-def choose_at_root(
-    tree: PolicyTree, row: int, noise: Array, visits: int, c_visit: float, c_scale: float, scratch: Array
-) -> int:
+def choose_at_root(tree: PolicyTree, row: int, halving: Halving, visits: int) -> int:
     """Chooses the root's action with so many visits that has the greatest g + logits + σ(completed Q).
 
     Args:
         tree: whose simulation chooses.
         row: the tree's.
-        noise: float32 `[B, A]`, g.
-        visits: of the action. If none has so many (values were NaN), any that is left will do.
-        c_visit: of σ.
-        c_scale: of σ.
-        scratch: float32 `[A]`.
+        halving: how the search goes on.
+        visits: of the action. If none has so many, as actions were ruled out, any that is left will do.
 
     Returns:
         -1 if no action is left.
     """
-    complete(tree, row, ROOT, c_visit, c_scale, scratch)
+    scores = tree.scores
+    complete(tree, row, ROOT, halving, scores)
     best, best_score, best_fits, ties = -1, np.float32(-np.inf), False, 0
-    for action in range(len(scratch)):
-        if scratch[action] == -np.inf:
+    for action in range(len(scores)):
+        if scores[action] == -np.inf:
             continue
-        score = noise[row, action] + scratch[action]
+        score = halving.noise[row, action] + scores[action]
         fits = tree.visits[row, ROOT, action] == visits
         if best < 0 or (fits and not best_fits) or (fits == best_fits and score > best_score):
             best, best_score, best_fits, ties = action, score, fits, 1
@@ -162,90 +177,58 @@ def choose_at_root(
 
 
 @compiled
-def walk(tree: PolicyTree, row: int, noise: Array, visits: int, c_visit: float, c_scale: float, scratch: Array) -> None:
-    """Goes down a tree to an edge that was never tried, or to the end of an episode (see `choose_at_root`)."""
-    action = max(choose_at_root(tree, row, noise, visits, c_visit, c_scale, scratch), 0)
-    node = descend(tree, row, ROOT, action)
+def walk(tree: PolicyTree, row: int, halving: Halving, simulation: int) -> None:
+    """Goes down a tree, in a simulation from 1 on, to an edge that was never tried, or to the end of an episode."""
+    visits = halving.schedule[halving.num_considered[row], simulation - 1]
+    node = descend(tree, row, ROOT, choose_at_root(tree, row, halving, visits))
     while node != ROOT:
-        node = descend(tree, row, node, choose_below(tree, row, node, c_visit, c_scale, scratch))
+        node = descend(tree, row, node, choose_below(tree, row, node, halving))
 
 
 # -- in all trees ------------------------------------------------------------------------------------------------------
 
 
 @compiled
-def draw_all(tree: PolicyTree, scale: float, max_considered: int, noise: Array, num_considered: Array) -> None:
-    """Draws the noise of every root.
-
-    Args:
-        tree: whose streams are drawn from.
-        scale: of the noise.
-        max_considered: m.
-        noise: float32 `[B, A]`, is filled.
-        num_considered: `[B]`, is filled with the least of m and the number of actions that are not ruled out.
-    """
+def draw_all(tree: PolicyTree, halving: Halving, scale: float) -> None:
+    """Draws the noise of every root, times `scale`, and counts the actions that are considered first."""
     for row in range(len(tree.node)):
         num = 0
-        for action in range(noise.shape[1]):
+        for action in range(len(tree.scores)):
             if tree.prior[row, ROOT, action] > -np.inf:
                 num += 1
-                noise[row, action] = scale * gumbel(tree.streams, row) if scale > 0.0 else 0.0
-        num_considered[row] = min(num, max_considered)
+                halving.noise[row, action] = scale * gumbel(tree.streams, row) if scale > 0.0 else 0.0
+        halving.num_considered[row] = min(num, len(halving.schedule) - 1)
 
 
 @compiled
-def walk_all(
-    tree: PolicyTree,
-    noise: Array,
-    num_considered: Array,
-    schedule: Array,
-    simulation: int,
-    c_visit: float,
-    c_scale: float,
-    scratch: Array,
-) -> bool:
+def walk_all(tree: PolicyTree, halving: Halving, simulation: int) -> bool:
     """Goes down every tree (see `walk`).
-
-    Args:
-        tree: to walk in.
-        noise: float32 `[B, A]`, g.
-        num_considered: `[B]` actions in the first round.
-        schedule: see `halving`.
-        simulation: its number, from 1.
-        c_visit: of σ.
-        c_scale: of σ.
-        scratch: float32 `[A]`.
 
     Returns:
         Whether any of them comes to an edge that was never tried.
     """
     fresh = False
     for row in range(len(tree.node)):
-        visits = schedule[num_considered[row], simulation - 1]
-        walk(tree, row, noise, visits, c_visit, c_scale, scratch)
+        walk(tree, row, halving, simulation)
         fresh = fresh or tree.ended[row] == ROOT
     return fresh
 
 
 @compiled
-def survivor_all(tree: PolicyTree, noise: Array, c_visit: float, c_scale: float, weights: Array, values: Array) -> None:
-    """Recommends what is left of the actions after sequential halving; -1 where all values are NaN.
+def survivor_all(tree: PolicyTree, halving: Halving, weights: Array, values: Array) -> None:
+    """Recommends what sequential halving leaves of the actions of every root; -1 where no simulation counted.
 
     Args:
         tree: to change.
-        noise: float32 `[B, A]`, g.
-        c_visit: of σ.
-        c_scale: of σ.
+        halving: how the search went.
         weights: float32 `[B, A]`, is filled with the improved policy π'.
-        values: `[B]`, is filled with v_mix.
+        values: float32 `[B]`, is filled with v_mix.
     """
     for row in range(len(tree.node)):
         most = 0
-        for action in range(noise.shape[1]):
+        for action in range(len(tree.scores)):
             most = max(most, tree.visits[row, ROOT, action])
-        tree.action[row] = -1
-        if tree.total[row, ROOT] > 0:
-            tree.action[row] = choose_at_root(tree, row, noise, most, c_visit, c_scale, weights[row])
-        complete(tree, row, ROOT, c_visit, c_scale, weights[row])
+        tree.action[row] = choose_at_root(tree, row, halving, most) if most > 0 else -1
+        complete(tree, row, ROOT, halving, weights[row])
         softmax(weights[row])
         values[row] = mixed_value(tree, row, ROOT)

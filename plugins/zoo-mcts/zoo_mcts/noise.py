@@ -45,27 +45,27 @@ def log_gamma_variate(streams: Array, row: int, alpha: float) -> float:
 
 
 @compiled
-def mix_dirichlet_all(tree: PolicyTree, alpha: float, fraction: float, scratch: Array) -> None:
+def mix_dirichlet_all(tree: PolicyTree, alpha: float, fraction: float) -> None:
     """Mixes noise into the priors of all roots: (1 - ε) P + ε η, η from Dirichlet(α) over the actions not ruled out.
 
     Args:
         tree: to change.
         alpha: α, greater than 0.
         fraction: ε.
-        scratch: float64 `[A]`.
     """
+    scores = tree.scores
     for row in range(len(tree.node)):
         prior = tree.prior[row, ROOT]
         greatest = -np.inf
         for action in range(len(prior)):
             if prior[action] >= 0.0:
-                scratch[action] = log_gamma_variate(tree.streams, row, alpha)
-                greatest = max(greatest, scratch[action])
+                scores[action] = log_gamma_variate(tree.streams, row, alpha)
+                greatest = max(greatest, scores[action])
         total = 0.0
         for action in range(len(prior)):
             if prior[action] >= 0.0:
-                scratch[action] = math.exp(scratch[action] - greatest)
-                total += scratch[action]
+                scores[action] = math.exp(scores[action] - greatest)
+                total += scores[action]
         for action in range(len(prior)):
             if prior[action] >= 0.0:
-                prior[action] = (1.0 - fraction) * prior[action] + fraction * scratch[action] / total
+                prior[action] = (1.0 - fraction) * prior[action] + fraction * scores[action] / total

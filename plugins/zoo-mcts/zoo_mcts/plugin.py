@@ -1,6 +1,6 @@
 """Registers the planners of this distribution."""
 
-from zoo_core.plugins import PlannerSpec, Registry, WorldModelSpec, hookimpl
+from zoo_core.plugins import CommandSpec, PlannerSpec, Registry, WorldModelSpec, hookimpl
 
 ZOO_API = 1
 
@@ -54,4 +54,12 @@ def zoo_register(registry: Registry) -> None:
             players=2,
             check_config={"num_simulations": 24},
         )
+    )
+    registry.register(
+        CommandSpec(
+            "arena", "zoo_mcts.commands.arena:arena", summary="Let players play a board game, each against each."
+        )
+    )
+    registry.register(
+        CommandSpec("play", "zoo_mcts.commands.play:play", summary="Play a board game in the terminal yourself.")
     )

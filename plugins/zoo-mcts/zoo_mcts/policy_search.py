@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,13 +13,23 @@ from torch import Tensor
 from zoo_core.errors import NonFiniteError
 from zoo_core.planner import Plan, Planner
 from zoo_core.spaces import check_space
-from zoo_core.world_model import State, WorldModel, batch_size
+from zoo_core.world_model import ModelStep, State, WorldModel, batch_size
 from zoo_mcts import gumbel, noise, puct
 from zoo_mcts.compiled import Array
 from zoo_mcts.config import GumbelConfig, MCTSConfig
 from zoo_mcts.leaves import check_policy, evaluate_all
-from zoo_mcts.policy_tree import NO_ROW, Leaves, PolicyTree, begin_all, end_all, make_tree
+from zoo_mcts.policy_tree import NO_LEAVES, NO_ROW, ROOT, Leaves, PolicyTree, begin_all, end_all, make_tree
 from zoo_mcts.states import States
+
+
+class Chooser(Protocol):
+    """How the simulations of one search find their way."""
+
+    def walk(self, simulation: int) -> bool:
+        """Goes down every tree, in a simulation from 1 on; says whether any of them grows."""
+
+    def recommend(self) -> tuple[Array, Array]:
+        """Leaves an action of each root in the trees, -1 where no return is known; returns values and weights."""
 
 
 class PolicySearch(Planner):
@@ -45,60 +55,50 @@ class PolicySearch(Planner):
         seeds = torch.randint(2**63 - 1, (batch_size(state),), generator=rng, device=rng.device)
         tree = make_tree(self.config.num_simulations + 1, num_actions, seeds.cpu().numpy().view(np.uint64))
         with torch.no_grad():
-            self._begin(tree, model, state, rng)
-            states = States(state, self.config.num_simulations + 1)
-            for simulation in range(1, self.config.num_simulations + 1):
-                self._simulate(tree, model, states, simulation, rng)
-        return self._recommend(tree, model, rng.device)
+            nothing = np.zeros(0, np.float32)
+            leaves = Leaves(nothing, nothing, nothing, *self._look(model, state, num_actions, rng))
+            _check(begin_all(tree, leaves, self._as_logits), leaves)
+            chooser = self._make_chooser(tree)
+            self._search(tree, chooser, model, state, rng)
+        values, weights = chooser.recommend()
+        _check_found(tree, model)
+        action, value, shares = (torch.as_tensor(each, device=rng.device) for each in (tree.action, values, weights))
+        return Plan(action=action, value=value, weights=shares)
 
-    def _begin(self, tree: PolicyTree, model: WorldModel, state: State, rng: torch.Generator) -> None:
-        legal, value, logits = self._look(model, state, tree.prior.shape[2], rng)
-        nothing = np.zeros(0, np.float32)
-        bad = begin_all(tree, Leaves(nothing, nothing, nothing, value, logits, legal), self._as_logits)
-        _check(bad, logits, legal)
-        self._prepare(tree)
-
-    def _simulate(
-        self, tree: PolicyTree, model: WorldModel, states: States, simulation: int, rng: torch.Generator
+    def _search(
+        self, tree: PolicyTree, chooser: Chooser, model: WorldModel, state: State, rng: torch.Generator
     ) -> None:
-        """Makes one simulation from each root."""
-        if self._walk(tree, simulation):
-            action = torch.tensor(tree.action, device=rng.device)
-            step = model.step(states.get(tree.node), action, rng=rng)
-            states.put(simulation, step.state)
-            legal, value, logits = self._look(model, step.state, tree.prior.shape[2], rng)
-            sign = _array(step.sign) if isinstance(step.sign, Tensor) else np.full(1, step.sign, np.float32)
-            leaves = Leaves(_array(step.reward), _array(step.continues), sign, value, logits, legal)
-        else:  # all simulations came to ends that are known: nothing of this is read
-            empty, table = np.zeros(0, np.float32), np.zeros((0, tree.prior.shape[2]), np.float32)
-            leaves = Leaves(empty, empty, empty, empty, table, table > 0.0)
-        bad = end_all(tree, leaves, simulation, self.config.gamma, self._as_logits)
-        _check(bad, leaves.logits, leaves.legal)
+        """Makes all simulations from each root."""
+        num_simulations, num_actions, gamma = self.config.num_simulations, len(tree.scores), self.config.gamma
+        states = States(state, num_simulations + 1)
+        for simulation in range(1, num_simulations + 1):
+            leaves = NO_LEAVES
+            if chooser.walk(simulation):
+                action = torch.tensor(tree.action, device=rng.device)
+                step = model.step(states.get(tree.node), action, rng=rng)
+                states.put(simulation, step.state)
+                leaves = Leaves(*_outcome(step), *self._look(model, step.state, num_actions, rng))
+            bad = end_all(tree, leaves, simulation, gamma, self._as_logits)
+            if bad != NO_ROW:
+                _check(bad, leaves)
 
     def _look(
         self, model: WorldModel, state: State, num_actions: int, rng: torch.Generator
     ) -> tuple[Array, Array, Array]:
-        """Returns legal actions, values and logits of states, as `Leaves` has them."""
+        """Returns values, logits and legal actions of states, as `Leaves` has them."""
         legal = model.legal_actions(state)
-        mask = np.zeros((0, num_actions), np.bool_) if legal is None else legal.cpu().numpy()
-        value, logits = np.zeros(0, np.float32), np.zeros((0, num_actions), np.float32)
+        value, logits, mask = np.zeros(0, np.float32), np.zeros((0, num_actions), np.float32), NO_LEAVES.legal
+        if legal is not None:
+            mask = legal.cpu().numpy()
         if self.evaluate is not None:
             evaluation = evaluate_all(self.evaluate, state, num_actions, rng=rng)
             value = _array(evaluation.value)
             logits = logits if evaluation.logits is None else _array(evaluation.logits)
-        return mask, value, logits
+        return value, logits, mask
 
     @abstractmethod
-    def _prepare(self, tree: PolicyTree) -> None:
-        """Does what is to be done once the roots are known."""
-
-    @abstractmethod
-    def _walk(self, tree: PolicyTree, simulation: int) -> bool:
-        """Walks to where the trees grow; says whether any does."""
-
-    @abstractmethod
-    def _recommend(self, tree: PolicyTree, model: WorldModel, device: torch.device) -> Plan:
-        """Returns what was found."""
+    def _make_chooser(self, tree: PolicyTree) -> Chooser:
+        """Returns how a search goes on in these trees, of which the roots are known."""
 
 
 class MCTS(PolicySearch):
@@ -114,21 +114,10 @@ class MCTS(PolicySearch):
     config_class = MCTSConfig
     _as_logits = False
 
-    def _prepare(self, tree: PolicyTree) -> None:
-        config = self.config
-        self._explore = puct.exploration(config.num_simulations, config.c_base, config.c_init)
-        if config.noise_alpha:
-            scratch = np.empty(tree.prior.shape[2])
-            noise.mix_dirichlet_all(tree, config.noise_alpha, config.noise_fraction, scratch)
-
-    def _walk(self, tree: PolicyTree, simulation: int) -> bool:
-        return puct.walk_all(tree, self._explore, self.config.value_scale == "min-max")
-
-    def _recommend(self, tree: PolicyTree, model: WorldModel, device: torch.device) -> Plan:
-        values = np.empty(len(tree.node), np.float32)
-        puct.most_visited_all(tree, values)
-        visits = tree.visits[:, 0].astype(np.float32)
-        return _plan(tree, model, values, visits / np.maximum(visits.sum(1, keepdims=True), 1.0), device)
+    def _make_chooser(self, tree: PolicyTree) -> Chooser:
+        if self.config.noise_alpha:
+            noise.mix_dirichlet_all(tree, self.config.noise_alpha, self.config.noise_fraction)
+        return Puct(tree, self.config)
 
 
 class GumbelMCTS(PolicySearch):
@@ -143,43 +132,78 @@ class GumbelMCTS(PolicySearch):
     config_class = GumbelConfig
     _as_logits = True
 
-    def _prepare(self, tree: PolicyTree) -> None:
-        config, (num, _, num_actions) = self.config, tree.prior.shape
-        self._noise, self._num_considered = np.zeros((num, num_actions), np.float32), np.zeros(num, np.int64)
-        self._scratch = np.empty(num_actions, np.float32)
-        self._schedule = gumbel.halving(min(config.max_considered, num_actions), config.num_simulations)
-        gumbel.draw_all(tree, config.gumbel_scale, config.max_considered, self._noise, self._num_considered)
+    def _make_chooser(self, tree: PolicyTree) -> Chooser:
+        return Gumbel(tree, self.config)
 
-    def _walk(self, tree: PolicyTree, simulation: int) -> bool:
-        c_visit, c_scale = float(self.config.c_visit), float(self.config.c_scale)
-        return gumbel.walk_all(
-            tree, self._noise, self._num_considered, self._schedule, simulation, c_visit, c_scale, self._scratch
+
+class Puct:
+    """The way of `mcts` (see `puct`)."""
+
+    def __init__(self, tree: PolicyTree, config: MCTSConfig) -> None:
+        self.tree, self.rescale = tree, config.value_scale == "min-max"
+        self.explore = puct.exploration(config.num_simulations, config.c_base, config.c_init)
+
+    def walk(self, simulation: int) -> bool:
+        """Goes down every tree by PUCT."""
+        return puct.walk_all(self.tree, self.explore, self.rescale)
+
+    def recommend(self) -> tuple[Array, Array]:
+        """Recommends the most visited actions."""
+        values = np.empty(len(self.tree.node), np.float32)
+        puct.most_visited_all(self.tree, values)
+        visits = self.tree.visits[:, ROOT].astype(np.float32)
+        return values, visits / np.maximum(visits.sum(1, keepdims=True), 1.0)
+
+
+class Gumbel:
+    """The way of `gumbel-mcts` (see `gumbel`)."""
+
+    def __init__(self, tree: PolicyTree, config: GumbelConfig) -> None:
+        num, num_actions = len(tree.node), len(tree.scores)
+        schedule = gumbel.schedule(min(config.max_considered, num_actions), config.num_simulations)
+        self.tree = tree
+        self.halving = gumbel.Halving(
+            noise=np.zeros((num, num_actions), np.float32),
+            num_considered=np.zeros(num, np.int64),
+            schedule=schedule,
+            c_visit=float(config.c_visit),
+            c_scale=float(config.c_scale),
         )
+        gumbel.draw_all(tree, self.halving, float(config.gumbel_scale))
 
-    def _recommend(self, tree: PolicyTree, model: WorldModel, device: torch.device) -> Plan:
-        weights, values = np.empty_like(self._noise), np.empty(len(tree.node), np.float32)
-        c_visit, c_scale = float(self.config.c_visit), float(self.config.c_scale)
-        gumbel.survivor_all(tree, self._noise, c_visit, c_scale, weights, values)
-        return _plan(tree, model, values, weights, device)
+    def walk(self, simulation: int) -> bool:
+        """Goes down every tree by sequential halving, and below the root by the improved policy."""
+        return gumbel.walk_all(self.tree, self.halving, simulation)
+
+    def recommend(self) -> tuple[Array, Array]:
+        """Recommends what sequential halving left."""
+        values, weights = np.empty(len(self.tree.node), np.float32), np.empty_like(self.halving.noise)
+        gumbel.survivor_all(self.tree, self.halving, weights, values)
+        return values, weights
 
 
-def _plan(tree: PolicyTree, model: WorldModel, values: Array, weights: Array, device: torch.device) -> Plan:
+def _outcome(step: ModelStep) -> tuple[Array, Array, Array]:
+    """Returns reward, continues and sign, as `Leaves` has them."""
+    sign = _array(step.sign) if isinstance(step.sign, Tensor) else np.full(1, step.sign, np.float32)
+    return _array(step.reward), _array(step.continues), sign
+
+
+def _check_found(tree: PolicyTree, model: WorldModel) -> None:
     if (tree.action < 0).any():
         raise NonFiniteError(
             f"{type(model).__name__} predicted no return from root {int(tree.action.argmin())} that is a finite "
             "number: look at its rewards, and at the values of `evaluate`"
         )
-    action, value, shares = (torch.as_tensor(array, device=device) for array in (tree.action, values, weights))
-    return Plan(action=action, value=value, weights=shares)
 
 
-def _check(bad: int, logits: Array, legal: Array) -> None:
+def _check(bad: int, leaves: Leaves) -> None:
     """Raises what `check_policy` raises of a row, if there is one."""
     if bad != NO_ROW:
-        mask = torch.from_numpy(legal | ~legal.any(1, keepdims=True)) if len(legal) else torch.tensor(True)
-        check_policy(torch.from_numpy(logits).masked_fill(~mask, -torch.inf))
+        legal, logits = torch.from_numpy(leaves.legal), torch.from_numpy(leaves.logits)
+        mask = legal | ~legal.any(1, keepdim=True) if len(legal) else torch.ones_like(logits, dtype=torch.bool)
+        check_policy(logits.masked_fill(~mask, -torch.inf))
 
 
-def _array(values: Any) -> Array:
-    array: Array = values.to(dtype=torch.float32, device="cpu").numpy()
+def _array(values: Tensor) -> Array:
+    array: Array = values.to(device="cpu", dtype=torch.float32).numpy()
     return array

@@ -13,6 +13,7 @@ import numpy as np
 from zoo_mcts.compiled import Array, compiled
 
 ROOT = 0  # node of every tree; nothing leads there, so as a child it means that there is none
+NOWHERE = -1  # instead of an end: there is nothing left to try at the root
 NO_ROW = -1
 
 
@@ -23,9 +24,10 @@ class PolicyTree(NamedTuple):
 
     Attributes:
         child: int32 `[B, M, A]` node that an edge leads to, ROOT where none was made.
-        prior: float32 `[B, M, A]` probabilities, or logits less their greatest; -inf where an action is ruled out.
-        visits: int32 `[B, M, A]` simulations that passed an edge and whose return is a number.
-        value: float32 `[B, M, A]` mean of their returns, for the player who moves there; NaN where one was no number.
+        prior: float32 `[B, M, A]` probabilities, or logits less their greatest; -inf where an action is ruled out: it
+            is illegal, has no chance, or had a return that is no finite number.
+        visits: int32 `[B, M, A]` simulations that passed an edge; 0 where it is ruled out.
+        value: float32 `[B, M, A]` mean of their returns, for the player who moves there.
         total: int32 `[B, M]` sum of the visits of a node's edges.
         parent: int32 `[B, M]` node from which a node was made.
         made_by: int32 `[B, M]` action that led from there.
@@ -36,8 +38,9 @@ class PolicyTree(NamedTuple):
         high: float32 `[B]` greatest value that an edge had.
         node: int64 `[B]` where the simulation leaves what is known.
         action: int64 `[B]` what it does there; in the end, what is recommended.
-        ended: int64 `[B]` node at which the simulation came to a known end, ROOT where it makes a new node.
+        ended: int64 `[B]` node at which the simulation came to a known end, ROOT where it makes a new node, NOWHERE.
         streams: uint64 `[B]` the randomness of each tree.
+        scores: float32 `[A]` room to compare actions in.
     """
 
     child: Array
@@ -56,6 +59,7 @@ class PolicyTree(NamedTuple):
     action: Array
     ended: Array
     streams: Array
+    scores: Array
 
 
 class Leaves(NamedTuple):
@@ -76,6 +80,11 @@ class Leaves(NamedTuple):
     value: Array
     logits: Array
     legal: Array
+
+
+_NONE = np.zeros(0, np.float32)
+_NO_TABLE = np.zeros((0, 0), np.float32)
+NO_LEAVES = Leaves(_NONE, _NONE, _NONE, _NONE, _NO_TABLE, np.zeros((0, 0), np.bool_))  # where no tree grows
 
 
 def make_tree(num_nodes: int, num_actions: int, seeds: Array) -> PolicyTree:
@@ -99,6 +108,7 @@ def make_tree(num_nodes: int, num_actions: int, seeds: Array) -> PolicyTree:
         action=np.zeros(num, np.int64),
         ended=np.full(num, ROOT),
         streams=seeds.copy(),
+        scores=np.empty(num_actions, np.float32),
     )
 
 
@@ -172,9 +182,8 @@ def set_prior(tree: PolicyTree, row: int, node: int, logits: Array, legal: Array
 def backup(tree: PolicyTree, row: int, end: int, value: Any, gamma: float) -> None:
     """Tells every edge on the way from the root to a node the return that came after it.
 
-    G = r + γ · continues · sign · G', from the node to the root. An edge whose return is no finite number has the value
-    NaN from then on. It says nothing of the edge before it, where there is something else to do, and all of it, where
-    there is not.
+    G = r + γ · continues · sign · G', from the node to the root. An edge whose return is no finite number is ruled out.
+    It says nothing of the edge before it, where there is something else to do, and all of it, where there is not.
 
     Args:
         tree: to change.
@@ -190,7 +199,7 @@ def backup(tree: PolicyTree, row: int, end: int, value: Any, gamma: float) -> No
         outcome = reward if carry == 0.0 else reward + gamma * carry * outcome
         visits, mean = tree.visits[row, node, action], tree.value[row, node, action]
         if not np.isfinite(outcome):
-            tree.value[row, node, action] = np.nan
+            tree.prior[row, node, action] = -np.inf
             tree.total[row, node] -= visits
             tree.visits[row, node, action] = 0
             if _has_other(tree, row, node):
@@ -207,21 +216,30 @@ def backup(tree: PolicyTree, row: int, end: int, value: Any, gamma: float) -> No
 
 @compiled
 def _has_other(tree: PolicyTree, row: int, node: int) -> bool:
-    """Says whether an action is left that is not ruled out and whose value is not NaN."""
-    for action in range(tree.value.shape[2]):
-        if tree.prior[row, node, action] > -np.inf and not np.isnan(tree.value[row, node, action]):
-            return True
-    return False
+    """Says whether an action is left that is not ruled out."""
+    left = False
+    for action in range(len(tree.scores)):
+        left = left or tree.prior[row, node, action] > -np.inf
+    return left
 
 
 @compiled
 def descend(tree: PolicyTree, row: int, node: int, action: int) -> Any:
     """Takes a step of the simulation.
 
+    Args:
+        tree: whose simulation it is.
+        row: the tree's.
+        node: where it is.
+        action: what it does; less than 0 if there is nothing left to do, as there may be at the root.
+
     Returns:
         The node that it leads to; ROOT if the simulation stops there: the edge is new, or the episode ends with it.
     """
-    tree.node[row], tree.action[row] = node, action
+    tree.node[row], tree.action[row] = node, max(action, 0)
+    if action < 0:
+        tree.ended[row] = NOWHERE
+        return ROOT
     child = tree.child[row, node, action]
     ends = child != ROOT and tree.carry[row, child] == 0.0
     tree.ended[row] = child if ends else ROOT
@@ -250,7 +268,7 @@ def end_all(tree: PolicyTree, leaves: Leaves, new: int, gamma: float, as_logits:
     """
     for row in range(len(tree.node)):
         if tree.ended[row] != ROOT:
-            backup(tree, row, tree.ended[row], 0.0, gamma)
+            backup(tree, row, max(tree.ended[row], ROOT), 0.0, gamma)  # from the root: nothing
             continue
         value = leaves.value[row] if len(leaves.value) > 0 else np.float32(0.0)
         carry = leaves.continues[row] * leaves.sign[row if len(leaves.sign) > 1 else 0]

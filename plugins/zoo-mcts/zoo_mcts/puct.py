@@ -21,12 +21,6 @@ def exploration(num: int, c_base: float, c_init: float) -> Array:
 
 
 @compiled
-def bonus(explore: Array, total: int, visits: int, prior: float) -> float:
-    """Returns c(N) · P · √N / (1 + n) of an edge (see `exploration`)."""
-    return explore[total] * prior / (1 + visits)  # type: ignore[no-any-return]
-
-
-@compiled
 def choose(tree: PolicyTree, row: int, node: int, explore: Array, rescale: bool) -> int:
     """Chooses the action with the greatest Q + U, one at random among equals.
 
@@ -38,21 +32,20 @@ def choose(tree: PolicyTree, row: int, node: int, explore: Array, rescale: bool)
         rescale: scale Q to [0, 1] by the least and the greatest value in the tree, as MuZero does. Q is 0 on either
             scale where nothing was tried, and where all values are the same.
     """
-    prior, visits, value = tree.prior[row, node], tree.visits[row, node], tree.value[row, node]
+    prior, visits, value, scores = tree.prior[row, node], tree.visits[row, node], tree.value[row, node], tree.scores
     factor = explore[tree.total[row, node]]
-    low, span = np.float32(0.0), np.float32(1.0)
+    low, scale = np.float32(0.0), np.float32(1.0)
     if rescale:
         low, span = tree.low[row], tree.high[row] - tree.low[row]
-    scale = np.float32(1.0) / span if span > 0.0 else np.float32(0.0)
-    best, best_score, ties = 0, np.float32(-np.inf), 0
-    for action in range(len(prior)):
+        scale = np.float32(1.0) / span if span > 0.0 else np.float32(0.0)
+    for action in range(len(scores)):
         quality = (value[action] - low) * scale if visits[action] > 0 else np.float32(0.0)
-        score = quality + factor * prior[action] / np.float32(1 + visits[action])
-        if not score > -np.inf or np.isnan(value[action]):
-            continue
-        if score > best_score:
-            best, best_score, ties = action, score, 1
-        elif score == best_score:
+        scores[action] = quality + factor * prior[action] / np.float32(1 + visits[action])
+    best, best_score, ties = -1, np.float32(-np.inf), 1
+    for action in range(len(scores)):
+        if scores[action] > best_score:
+            best, best_score, ties = action, scores[action], 1
+        elif scores[action] == best_score and best >= 0:
             ties += 1
             if uniform(tree.streams, row) * ties < 1.0:
                 best = action

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import optree
+import torch
 from torch import Tensor
 
 from zoo_core.errors import Undecodable
@@ -28,17 +29,31 @@ class States:
             shape = (num_nodes, *leaf.shape)
             return leaf.new_empty(shape) if isinstance(leaf, Tensor) else np.empty(shape, leaf.dtype)
 
+        leaves, self._structure = optree.tree_flatten(roots)
+        self._kept = [make_room(leaf) for leaf in leaves]
         self._rows = np.arange(batch_size(roots))
-        self._kept = optree.tree_map(make_room, roots)
+        # the same in one row after another, for which there are faster ways to take some of them
+        self._flat = [kept.reshape(num_nodes * len(self._rows), *kept.shape[2:]) for kept in self._kept]
         self.put(0, roots)
 
     def put(self, node: int, state: State) -> None:
         """Keeps the states `[B]` of a node in each tree."""
-        optree.tree_map_(lambda kept, leaf: kept.__setitem__(node, leaf), self._kept, state)
+        for kept, leaf in zip(self._kept, optree.tree_leaves(state), strict=True):
+            kept[node] = leaf
 
     def get(self, nodes: Array) -> State:
         """Returns the states `[B]` of nodes `[B]`."""
-        return optree.tree_map(lambda kept: kept[nodes, self._rows], self._kept)
+        rows = nodes * len(self._rows) + self._rows
+        on: dict[torch.device, Tensor] = {}  # the rows, where there are tensors
+
+        def take(flat: Any) -> Any:
+            if not isinstance(flat, Tensor):
+                return flat.take(rows, axis=0)
+            if flat.device not in on:
+                on[flat.device] = torch.from_numpy(rows).to(flat.device)
+            return flat.index_select(0, on[flat.device])
+
+        return optree.tree_unflatten(self._structure, [take(flat) for flat in self._flat])
 
 
 def hash_rows(model: WorldModel, state: State) -> Array:
