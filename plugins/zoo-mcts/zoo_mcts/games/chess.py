@@ -13,7 +13,7 @@ from gymnasium import spaces
 
 from zoo_core.errors import ZooError
 from zoo_mcts.games.chess_moves import NUM_ACTIONS, action_of
-from zoo_mcts.games.game import Array
+from zoo_mcts.games.game import BIT, Array
 from zoo_mcts.games.positions import PositionGame
 
 try:
@@ -57,7 +57,7 @@ class Chess(PositionGame):
 
     def __init__(self) -> None:
         self.kwargs = {}
-        self.view = spaces.Box(0, 1, _VIEW, np.dtype(np.bool_))
+        self.view = spaces.Box(0, 1, _VIEW, BIT)
 
     def begin(self) -> Position:
         """Returns the position in which the game begins."""

@@ -18,6 +18,7 @@ from zoo_mcts.compiled import compiled, uniform
 Array = np.ndarray[Any, Any]
 Positions = Any  # a pytree whose leaves are NumPy arrays with the leading dimension B
 NUM_PLAYERS = 2
+BIT: Any = np.bool_  # of planes of yes and no; Box takes it, and its types do not say so
 
 
 class Played(NamedTuple):

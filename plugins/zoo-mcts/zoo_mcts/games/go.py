@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium import spaces
 
-from zoo_mcts.games.game import Array, Game, Played
+from zoo_mcts.games.game import BIT, Array, Game, Played
 from zoo_mcts.games.go_rules import NO_POINT, legal_moves, play_all
 
 _COLUMNS = "ABCDEFGHJKLMNOPQRSTUVWXYZ"  # of the names of points; there is no I
@@ -56,7 +56,7 @@ class Go(Game):
         self.kwargs = {"board_size": board_size, "komi": komi}
         self.size, self.komi = board_size, float(komi)
         self.num_actions = board_size * board_size + 1
-        self.view = spaces.Box(0, 1, (board_size, board_size, _PLANES), np.dtype(np.bool_))
+        self.view = spaces.Box(0, 1, (board_size, board_size, _PLANES), BIT)
 
     def initial(self, num: int) -> GoBoards:
         """Returns empty boards."""

@@ -1,8 +1,8 @@
 """The rules of go on B boards at once, compiled: captures, ko, suicide, area.
 
 They are those of PettingZoo's go_v5, which has them from Minigo: no suicide, simple ko, and at the end stones and the
-empty areas that border on one colour count. Points are numbered row by row from the top; a board has 1 for black, -1 for
-white.
+empty areas that border on one colour count. Points are numbered row by row from the top; a board has 1 for black, -1
+for white.
 """
 
 from __future__ import annotations

@@ -33,13 +33,14 @@ class OpenSpielGame(PositionGame):
     """
 
     def __init__(self, name: str, **parameters: Any) -> None:
-        self.id, self.kwargs = OPEN_SPIEL + name, parameters
+        self.id = OPEN_SPIEL + name
         pyspiel = import_pyspiel()
         if why := why_not(name):
             raise ValueError(f"{self.id} does not fit: {why}")
         known = parameters_of(name)
         if unknown := [each for each in parameters if each not in known]:
             raise ValueError(f"{self.id} has no parameter {unknown[0]!r}{did_you_mean(unknown[0], known)}")
+        self.kwargs = {each: value for each, value in parameters.items() if value != known[each]}
         try:
             self.rules = pyspiel.load_game(name, parameters)
         except pyspiel.SpielError as error:

@@ -33,6 +33,7 @@ class RulesModel(WorldModel):
         action_space: of the game; None takes it from there.
         config: which game.
         seed: not used.
+        game: the rules, if they are there already; by default they are made as the config says.
 
     Raises:
         ValueError: the spaces are not those of the game.
@@ -43,17 +44,21 @@ class RulesModel(WorldModel):
     num_players: ClassVar[int] = NUM_PLAYERS
 
     def __init__(
-        self, observation_space: Any = None, action_space: Any = None, config: Any = None, *, seed: int = 0
+        self,
+        observation_space: Any = None,
+        action_space: Any = None,
+        config: Any = None,
+        *,
+        seed: int = 0,
+        game: Game | None = None,
     ) -> None:
         super().__init__(observation_space, action_space, config, seed=seed)
-        self._set_game(make_game(self.config.game, **self.config.game_kwargs))
+        self._set_game(game or make_game(self.config.game, **self.config.game_kwargs))
 
     @classmethod
     def of(cls, game: Game) -> Self:
         """Returns the model of a game that is there already."""
-        model = cls(config={"game": game.id, "game_kwargs": dict(game.kwargs)})
-        model._set_game(game)
-        return model
+        return cls(config={"game": game.id, "game_kwargs": dict(game.kwargs)}, game=game)
 
     def fit(self, replay: Any = None, **kwargs: Any) -> dict[str, float]:
         """Does nothing: the rules are known."""
