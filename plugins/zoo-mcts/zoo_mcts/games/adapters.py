@@ -22,7 +22,8 @@ from zoo_mcts.games.game import NUM_PLAYERS, Game
 from zoo_mcts.games.lookup import make_game
 from zoo_mcts.games.replayed import ReplayedGame
 
-_CLASSIC_MODULES, _SHIMMY_MODULE = "pettingzoo.classic.", "shimmy.openspiel_compatibility"
+SHIMMY_MODULE = "shimmy.openspiel_compatibility"
+_CLASSIC_MODULES = "pettingzoo.classic."
 _SPACES = "action_space", "observation_space"
 _HARMLESS = (  # wrappers that only watch
     BaseWrapper,
@@ -86,7 +87,7 @@ def _game_of_factory(make_env: Callable[[], Any], reference: str | None, kwargs:
     if not isinstance(env, AECEnv | ParallelEnv):
         raise TypeError(f"expected what makes a PettingZoo AEC environment, it made {type(env).__name__}")
     known = _known_game(env)
-    if known is not None and not _strange_wrappers(env):
+    if known is not None and not strange_wrappers(env):
         return known
     _check_spaces(env)
     return ReplayedGame(make_env, id=reference, kwargs=kwargs)
@@ -94,7 +95,7 @@ def _game_of_factory(make_env: Callable[[], Any], reference: str | None, kwargs:
 
 def _game_of_instance(env: Any) -> Game:
     known = _known_game(env)
-    if strange := _strange_wrappers(env):
+    if strange := strange_wrappers(env):
         raise ValueError(
             f"{env} cannot be replayed: {strange[0]} may change the rules, and how it was made is not known; give what "
             f"makes the environment instead, such as lambda: {strange[0]}(...)"
@@ -129,7 +130,7 @@ def _known_game(env: Any) -> Game | None:
             return make_game(name, board_size=inner._N, komi=inner._komi)
         if name in CLASSICS:
             return make_game(name)
-    if module == _SHIMMY_MODULE:
+    if module == SHIMMY_MODULE:
         # reset() loads the game anew by its name and this config, whatever the environment was made of.
         return make_game(OPEN_SPIEL + inner.game_type.short_name, **(inner.config or {}))
     return None
@@ -158,7 +159,7 @@ def _check_spaces(env: Any) -> None:
         raise _unfit(name, "both players must have the same spaces")
 
 
-def _wrapped(env: Any) -> Iterator[Any]:
+def layers(env: Any) -> Iterator[Any]:
     """Yields an environment and what is in it, from the outside."""
     while env is not None:
         yield env
@@ -167,14 +168,14 @@ def _wrapped(env: Any) -> Iterator[Any]:
 
 def _is_parallel(env: Any) -> bool:
     """Returns whether all agents act at once, which an environment says of itself, or it was made of one."""
-    *outside, inner = _wrapped(env)
+    *outside, inner = layers(env)
     made = any(isinstance(each, parallel_to_aec_wrapper) for each in outside)
     return made or bool(getattr(inner, "metadata", {}).get("is_parallelizable", False))
 
 
-def _strange_wrappers(env: Any) -> list[str]:
+def strange_wrappers(env: Any) -> list[str]:
     """Returns the names of wrappers that may change the rules."""
-    *outside, _ = _wrapped(env)
+    *outside, _ = layers(env)
     return [type(each).__name__ for each in outside if type(each) not in _HARMLESS]
 
 
