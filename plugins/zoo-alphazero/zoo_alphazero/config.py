@@ -88,3 +88,30 @@ class AlphaZeroConfig(GameAgentConfig):
         """The arguments of `make_network` that are options."""
         names = "network", "num_blocks", "channels", "policy_channels", "value_channels", "value_hidden"
         return {name: getattr(self, name) for name in names}
+
+
+def _go_search() -> dict[str, Any]:
+    return {"num_simulations": 1_600, "noise_alpha": 0.03}
+
+
+@dataclass(frozen=True)
+class AlphaGoZeroConfig(AlphaZeroConfig):
+    """AlphaGo Zero (Silver et al. 2017, doi:10.1038/nature24270); the defaults are those of its first run, on Go."""
+
+    planner_config: Arguments | None = field(default_factory=_go_search)
+    batch_size: int = 2_048
+    learning_rate: float = 0.01
+    learning_rate_drops: Drops = ((400_000, 0.001), (600_000, 0.0001))  # from so many updates on
+    updates_per_candidate: int = 1_000  # at least so many, then the network challenges the best one
+    gate_games: int = 400  # even: every opening is played with both colours
+    gate_opening_moves: int = 4  # random moves with which these begin
+    win_rate: float = 0.55  # share of the points that a candidate must win, a draw being half a point
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("updates_per_candidate", self.updates_per_candidate, 1)
+        check_range("gate_games", self.gate_games, 2)
+        check_range("gate_opening_moves", self.gate_opening_moves, 0)
+        check_range("win_rate", self.win_rate, 0.0, 1.0)
+        if self.gate_games % 2:
+            raise ValueError(f"gate_games must be even, got {self.gate_games}: every opening is played twice")

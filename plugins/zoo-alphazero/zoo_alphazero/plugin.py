@@ -21,7 +21,7 @@ _SMALL = {  # for the conformance kit
 
 @hookimpl
 def zoo_register(registry: Registry) -> None:
-    """Registers `alphazero`."""
+    """Registers `alphazero` and `alphago-zero`."""
     registry.register(
         AgentSpec(
             "alphazero",
@@ -35,5 +35,20 @@ def zoo_register(registry: Registry) -> None:
             players=2,
             train_steps=200_000,
             check_config=_SMALL,
+        )
+    )
+    registry.register(
+        AgentSpec(
+            "alphago-zero",
+            "zoo_alphazero.alphago_zero:AlphaGoZero",
+            summary="AlphaZero, in which a new network plays only once it has beaten the best one",
+            config="zoo_alphazero.config:AlphaGoZeroConfig",
+            paper="Silver et al. 2017, doi:10.1038/nature24270",
+            observation_spaces=("Dict",),
+            action_spaces=("Discrete",),
+            model_based=True,
+            players=2,
+            train_steps=200_000,
+            check_config={**_SMALL, "updates_per_candidate": 4, "gate_games": 4},
         )
     )
