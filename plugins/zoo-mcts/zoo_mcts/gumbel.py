@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoo_mcts.compiled import Array, compiled, uniform
+from zoo_mcts.compiled import Array, compiled, exp_below_zero, greatest, total, uniform
 from zoo_mcts.noise import gumbel
 from zoo_mcts.policy_tree import ROOT, PolicyTree, descend
 
@@ -75,15 +75,15 @@ def mixed_value(tree: PolicyTree, row: int, node: int) -> Any:
     weight, weighted = np.float32(0.0), np.float32(0.0)
     for action in range(len(prior)):
         if visits[action] > 0:
-            probability = max(np.float32(math.exp(prior[action])), _TINY)
+            probability = max(np.float32(exp_below_zero(prior[action])), _TINY)
             weight += probability
             weighted += probability * value[action]
-    worth, total = tree.worth[row, node], np.float32(tree.total[row, node])
+    worth, tried = tree.worth[row, node], np.float32(tree.total[row, node])
     if not weight > 0.0:
         return worth
     if not np.isfinite(worth):
         return weighted / weight
-    return (worth + total * weighted / weight) / (np.float32(1.0) + total)
+    return (worth + tried * weighted / weight) / (np.float32(1.0) + tried)
 
 
 @compiled
@@ -112,15 +112,13 @@ def complete(tree: PolicyTree, row: int, node: int, halving: Halving, scores: Ar
 @compiled
 def softmax(scores: Array) -> None:
     """Turns logits `[A]` into probabilities, in place; all are 0 where all logits are -inf."""
-    greatest = np.float32(-np.inf)
+    highest = greatest(scores)
+    if highest == -np.inf:
+        highest = np.float32(0.0)
     for action in range(len(scores)):
-        greatest = max(greatest, scores[action])
-    total = np.float32(0.0)
-    for action in range(len(scores)):
-        possible = scores[action] > -np.inf
-        scores[action] = math.exp(scores[action] - greatest) if possible else np.float32(0.0)
-        total += scores[action]
-    inverse = np.float32(1.0) / total if total > 0.0 else np.float32(0.0)
+        scores[action] = np.float32(exp_below_zero(scores[action] - highest))
+    whole = total(scores)
+    inverse = np.float32(1.0) / whole if whole > 0.0 else np.float32(0.0)
     for action in range(len(scores)):
         scores[action] *= inverse
 

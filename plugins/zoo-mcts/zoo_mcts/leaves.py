@@ -73,11 +73,11 @@ def evaluate_all(evaluate: Evaluate, state: State, num_actions: int, *, rng: tor
         ValueError: its value is not `[B]`, or its logits are not `[B, A]`.
     """
     evaluation, num = evaluate(state, rng=rng), batch_size(state)
-    value, logits = (None if part is None else list(part.shape) for part in (evaluation.value, evaluation.logits))
-    if value != [num] or logits not in (None, [num, num_actions]):
+    value, logits = evaluation.value, evaluation.logits
+    if value.shape != (num,) or (logits is not None and logits.shape != (num, num_actions)):
         raise ValueError(
             f"`evaluate` must return value [{num}] and logits [{num}, {num_actions}] or None for {num} states, "
-            f"got value {value}" + ("" if logits is None else f" and logits {logits}")
+            f"got value {list(value.shape)}" + ("" if logits is None else f" and logits {list(logits.shape)}")
         )
     return evaluation
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from typing import Protocol
 
@@ -74,8 +75,8 @@ class PolicySearch(Planner):
         for simulation in range(1, num_simulations + 1):
             leaves = NO_LEAVES
             if chooser.walk(simulation):
-                action = torch.tensor(tree.action, device=rng.device)
-                step = model.step(states.get(tree.node), action, rng=rng)
+                action = torch.from_numpy(tree.action).to(rng.device, copy=True)
+                step = model.step(states.take(tree.place), action, rng=rng)
                 states.put(simulation, step.state)
                 leaves = Leaves(*_outcome(step), *self._look(model, step.state, num_actions, rng))
             bad = end_all(tree, leaves, simulation, gamma, self._as_logits)
@@ -87,7 +88,7 @@ class PolicySearch(Planner):
     ) -> tuple[Array, Array, Array]:
         """Returns values, logits and legal actions of states, as `Leaves` has them."""
         legal = model.legal_actions(state)
-        value, logits, mask = np.zeros(0, np.float32), np.zeros((0, num_actions), np.float32), NO_LEAVES.legal
+        value, logits, mask = NO_LEAVES.value, NO_LEAVES.logits, NO_LEAVES.legal
         if legal is not None:
             mask = legal.cpu().numpy()
         if self.evaluate is not None:
@@ -184,7 +185,7 @@ class Gumbel:
 
 def _outcome(step: ModelStep) -> tuple[Array, Array, Array]:
     """Returns reward, continues and sign, as `Leaves` has them."""
-    sign = _array(step.sign) if isinstance(step.sign, Tensor) else np.full(1, step.sign, np.float32)
+    sign = _array(step.sign) if isinstance(step.sign, Tensor) else _number(step.sign)
     return _array(step.reward), _array(step.continues), sign
 
 
@@ -205,5 +206,12 @@ def _check(bad: int, leaves: Leaves) -> None:
 
 
 def _array(values: Tensor) -> Array:
-    array: Array = values.to(device="cpu", dtype=torch.float32).numpy()
+    if values.dtype is not torch.float32 or values.device.type != "cpu":
+        values = values.to("cpu", torch.float32)
+    array: Array = values.numpy()
     return array
+
+
+@functools.lru_cache(maxsize=8)
+def _number(value: float) -> Array:
+    return np.full(1, value, np.float32)

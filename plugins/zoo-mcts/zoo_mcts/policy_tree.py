@@ -5,12 +5,11 @@ How actions are chosen is no matter of the tree: see `puct` and `gumbel`.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoo_mcts.compiled import Array, compiled
+from zoo_mcts.compiled import Array, compiled, exp_below_zero, greatest, total
 
 ROOT = 0  # node of every tree; nothing leads there, so as a child it means that there is none
 NOWHERE = -1  # instead of an end: there is nothing left to try at the root
@@ -37,6 +36,7 @@ class PolicyTree(NamedTuple):
         low: float32 `[B]` least value that an edge had.
         high: float32 `[B]` greatest value that an edge had.
         node: int64 `[B]` where the simulation leaves what is known.
+        place: int64 `[B]` row of that node where the states of all trees are in one row, node by node: node * B + b.
         action: int64 `[B]` what it does there; in the end, what is recommended.
         ended: int64 `[B]` node at which the simulation came to a known end, ROOT where it makes a new node, NOWHERE.
         streams: uint64 `[B]` the randomness of each tree.
@@ -56,6 +56,7 @@ class PolicyTree(NamedTuple):
     low: Array
     high: Array
     node: Array
+    place: Array
     action: Array
     ended: Array
     streams: Array
@@ -88,28 +89,43 @@ NO_LEAVES = Leaves(_NONE, _NONE, _NONE, _NONE, _NO_TABLE, np.zeros((0, 0), np.bo
 
 
 def make_tree(num_nodes: int, num_actions: int, seeds: Array) -> PolicyTree:
-    """Returns trees of which nothing is known, not even the root, one for each of `seeds` (uint64 `[B]`)."""
+    """Returns trees of which nothing is known, not even the root, one for each of `seeds` (uint64 `[B]`).
+
+    What belongs to nodes is written when they are made: to clear it all now would take longer than a short search.
+    """
     num = len(seeds)
     nodes, edges = (num, num_nodes), (num, num_nodes, num_actions)
     return PolicyTree(
-        child=np.zeros(edges, np.int32),
-        prior=np.zeros(edges, np.float32),
-        visits=np.zeros(edges, np.int32),
-        value=np.zeros(edges, np.float32),
-        total=np.zeros(nodes, np.int32),
-        parent=np.zeros(nodes, np.int32),
-        made_by=np.zeros(nodes, np.int32),
-        reward=np.zeros(nodes, np.float32),
-        carry=np.ones(nodes, np.float32),
-        worth=np.zeros(nodes, np.float32),
+        child=np.empty(edges, np.int32),
+        prior=np.empty(edges, np.float32),
+        visits=np.empty(edges, np.int32),
+        value=np.empty(edges, np.float32),
+        total=np.empty(nodes, np.int32),
+        parent=np.empty(nodes, np.int32),
+        made_by=np.empty(nodes, np.int32),
+        reward=np.empty(nodes, np.float32),
+        carry=np.empty(nodes, np.float32),
+        worth=np.empty(nodes, np.float32),
         low=np.full(num, np.inf, np.float32),
         high=np.full(num, -np.inf, np.float32),
         node=np.full(num, ROOT),
+        place=np.arange(num),
         action=np.zeros(num, np.int64),
         ended=np.full(num, ROOT),
         streams=seeds.copy(),
         scores=np.empty(num_actions, np.float32),
     )
+
+
+@compiled
+def clear_node(tree: PolicyTree, row: int, node: int, value: Any) -> None:
+    """Makes a node of which nothing was tried, with the value that `evaluate` gives it."""
+    for action in range(len(tree.scores)):
+        tree.child[row, node, action] = ROOT
+        tree.visits[row, node, action] = 0
+        tree.value[row, node, action] = 0.0
+    tree.total[row, node] = 0
+    tree.worth[row, node] = value
 
 
 @compiled
@@ -124,13 +140,13 @@ def make_node(tree: PolicyTree, row: int, new: int, reward: Any, carry: Any, val
         carry: `continues * sign` of the step.
         value: what `evaluate` says of where it leads.
     """
+    clear_node(tree, row, new, value)
     node, action = tree.node[row], tree.action[row]
     tree.child[row, node, action] = new
     tree.parent[row, new] = node
     tree.made_by[row, new] = action
     tree.reward[row, new] = reward
     tree.carry[row, new] = carry
-    tree.worth[row, new] = value
 
 
 @compiled
@@ -155,27 +171,31 @@ def set_prior(tree: PolicyTree, row: int, node: int, logits: Array, legal: Array
     if len(legal) > 0:
         for action in range(num_actions):
             masked = masked or legal[given, action]
-    greatest, proper = np.float32(-np.inf), True
+    proper = True
     for action in range(num_actions):
-        if masked and not legal[given, action]:
-            prior[action] = -np.inf
-            continue
+        possible = not masked or legal[given, action]
         logit = logits[given, action] if len(logits) > 0 else np.float32(0.0)
-        proper = proper and not np.isnan(logit)
+        logit = logit if possible else np.float32(-np.inf)
+        proper = proper and logit < np.inf  # NaN is not
         prior[action] = logit
-        greatest = max(greatest, logit)
-    if not proper or not np.isfinite(greatest):
+    highest = greatest(prior) if proper else np.float32(-np.inf)
+    if highest == -np.inf:
         return False
-    total = np.float32(0.0)
     for action in range(num_actions):
-        prior[action] -= greatest
-        if not as_logits and prior[action] > -np.inf:
-            prior[action] = math.exp(prior[action])
-            total += prior[action]
+        prior[action] -= highest
     if not as_logits:
-        for action in range(num_actions):
-            prior[action] /= total
+        _to_probabilities(prior, tree.scores)
     return True
+
+
+@compiled
+def _to_probabilities(prior: Array, scores: Array) -> None:
+    """Turns logits `[A]`, of which 0 is the greatest, into probabilities, in place; -inf stays."""
+    for action in range(len(prior)):
+        scores[action] = np.float32(exp_below_zero(prior[action]))
+    inverse = np.float32(1.0) / total(scores)
+    for action in range(len(prior)):
+        prior[action] = scores[action] * inverse if prior[action] > -np.inf else np.float32(-np.inf)
 
 
 @compiled
@@ -237,6 +257,7 @@ def descend(tree: PolicyTree, row: int, node: int, action: int) -> Any:
         The node that it leads to; ROOT if the simulation stops there: the edge is new, or the episode ends with it.
     """
     tree.node[row], tree.action[row] = node, max(action, 0)
+    tree.place[row] = node * len(tree.place) + row
     if action < 0:
         tree.ended[row] = NOWHERE
         return ROOT
@@ -253,7 +274,7 @@ def descend(tree: PolicyTree, row: int, node: int, action: int) -> Any:
 def begin_all(tree: PolicyTree, leaves: Leaves, as_logits: bool) -> int:
     """Notes what is known of the roots; see `end_all`."""
     for row in range(len(tree.node)):
-        tree.worth[row, ROOT] = leaves.value[row] if len(leaves.value) > 0 else 0.0
+        clear_node(tree, row, ROOT, leaves.value[row] if len(leaves.value) > 0 else np.float32(0.0))
         if not set_prior(tree, row, ROOT, leaves.logits, leaves.legal, row, as_logits):
             return row
     return NO_ROW

@@ -43,17 +43,20 @@ class States:
 
     def get(self, nodes: Array) -> State:
         """Returns the states `[B]` of nodes `[B]`."""
-        rows = nodes * len(self._rows) + self._rows
-        on: dict[torch.device, Tensor] = {}  # the rows, where there are tensors
+        return self.take(nodes * len(self._rows) + self._rows)
 
-        def take(flat: Any) -> Any:
-            if not isinstance(flat, Tensor):
-                return flat.take(rows, axis=0)
-            if flat.device not in on:
-                on[flat.device] = torch.from_numpy(rows).to(flat.device)
-            return flat.index_select(0, on[flat.device])
-
-        return optree.tree_unflatten(self._structure, [take(flat) for flat in self._flat])
+    def take(self, places: Array) -> State:
+        """Returns the states `[B]` at `node * B + row`, int64 `[B]`."""
+        leaves: list[Any] = []
+        index: Tensor | None = None
+        for flat in self._flat:
+            if isinstance(flat, Tensor):
+                if index is None or index.device != flat.device:
+                    index = torch.from_numpy(places).to(flat.device)
+                leaves.append(flat.index_select(0, index))
+            else:
+                leaves.append(flat.take(places, axis=0))
+        return optree.tree_unflatten(self._structure, leaves)
 
 
 def hash_rows(model: WorldModel, state: State) -> Array:
