@@ -48,7 +48,7 @@ def test_list_shows_all_kinds_but_environments(zoo):
 
 def test_list_has_spaces_plugin_and_summary_in_a_line(zoo):
     line = next(line for line in zoo("list agents").out.splitlines() if line.startswith("lab"))
-    assert line.split("  ")[-1] == "acts at random"
+    assert line.split("  ")[-1].strip() == "acts at random"
     assert [cell.strip() for cell in line.split("  ") if cell.strip()][1:4] == ["Box", "Box", "zoo-fake-lab 1.2"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fake_distribution import site_packages, write
 from zoo_core.cli.new import render
-from zoo_core.plugins import load_plugins
+from zoo_core.plugins import env_failures, load_plugins
 
 METADATA = """Summary: A plugin of these tests
 License-Expression: MIT
@@ -49,6 +49,7 @@ def _with_faults(file: str, text: str, faults: Mapping[str, Mapping[str, str]]) 
 
 @pytest.fixture
 def site(tmp_path_factory, monkeypatch):
+    env_failures()  # registers those of installed packages, which importing them again would not
     environments = set(gym.registry)
     with site_packages(tmp_path_factory.mktemp("site"), monkeypatch) as path:
         yield Site(path)

@@ -426,6 +426,26 @@ def test_an_environment_package_is_imported_when_one_of_its_ids_is_asked_for(sit
     del gym.registry["lazyns/Pole-v0"]
 
 
+def test_an_id_without_a_namespace_is_looked_for_in_all_environment_packages(site):
+    register = """
+        import gymnasium
+        gymnasium.register("bare_pole_v3", "zoo_fake_barens.plugin:CartPoleEnv")
+        from gymnasium.envs.classic_control import CartPoleEnv
+        """
+    site.install("barens", register, group="zoo_core.envs")
+    site.install("badns", "import sys; sys.exit(1)", group="zoo_core.envs")
+    assert make_env("bare_pole_v3").action_space == spaces.Discrete(2)
+    with pytest.raises(UnknownNameError, match=r"unknown environment 'bare_pol_v3': did you mean 'bare_pole_v3'\?"):
+        make_env("bare_pol_v3")
+    del gym.registry["bare_pole_v3"]
+
+
+def test_an_id_that_gymnasium_knows_imports_no_environment_package(site):
+    site.install("sleeping", "raise AssertionError", group="zoo_core.envs")
+    make_env("CartPole-v1")
+    assert "zoo_fake_sleeping.plugin" not in sys.modules
+
+
 def test_broken_environment_packages_are_named_all_at_once(site):
     site.install("badns", "import sys; sys.exit(1)", group="zoo_core.envs")
     site.install("lostns", "import zoo_nowhere_at_all", group="zoo_core.envs")

@@ -20,7 +20,7 @@ from zoo_core.cli.output import AsJson, print_json, print_table
 from zoo_core.errors import UnknownNameError, did_you_mean
 from zoo_core.plugins import LoadedPlugins, PluginFailure, PluginInfo, broken_references, env_failures, load_plugins
 from zoo_core.plugins.diagnosis import Problem, conflicts, diagnose, installed_version, requirements
-from zoo_core.plugins.environments import ENV_GROUP
+from zoo_core.plugins.environments import ENV_GROUP, registered_by
 from zoo_core.plugins.loading import PLUGIN_GROUP, canonical, distribution_of, names_of
 
 BROKEN = 1  # exit code, as of `pip check`; 2 stays for a mistake in the command
@@ -166,8 +166,6 @@ def _describe(plugin: PluginInfo | PluginFailure, provides: list[str], broken: b
 
 
 def _describe_envs(point: EntryPoint) -> dict[str, Any]:
-    import gymnasium as gym
-
     name, version = distribution_of(point)
     return {
         "name": point.name,
@@ -175,7 +173,7 @@ def _describe_envs(point: EntryPoint) -> dict[str, Any]:
         "version": version,
         "location": _short(str(Path(sys.modules[point.module].__file__ or "").parent)),
         "broken": False,
-        "provides": [f"env {spec.id}" for spec in gym.registry.values() if spec.namespace == point.name],
+        "provides": [f"env {env_id}" for env_id in registered_by(point)],
         "requires": _requires(name),
     }
 

@@ -1,14 +1,15 @@
 """Environments by id, from packages that are imported when one of theirs is asked for.
 
 A package of environments declares an entry point in the group `zoo_core.envs`, its namespace and the module
-that registers them with Gymnasium: `zoo_envs = "zoo_envs"`.
+that registers them with Gymnasium: `zoo_envs = "zoo_envs"`. Ids that others know without a namespace, such as those of
+PettingZoo's games, it may register without one, if its namespace is the name of the package.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import gymnasium as gym
@@ -39,11 +40,11 @@ def import_env_namespace(env_id: str) -> None:
     """Imports the package that registers `env_id`, so that `gymnasium.make` finds it.
 
     Args:
-        env_id: `"namespace/Name-v0"` of an installed environment package, or `"module:Name-v0"`; other ids
-            need no import.
+        env_id: `"namespace/Name-v0"` of an installed environment package, or `"module:Name-v0"`. For an id without
+            either that Gymnasium does not know, all packages are imported.
 
     Raises:
-        PluginLoadError: The package or module cannot be imported.
+        PluginLoadError: The package or module that the id names cannot be imported.
     """
     module, colon, name = env_id.rpartition(":")
     namespace, slash, _ = name.partition("/")
@@ -52,6 +53,18 @@ def import_env_namespace(env_id: str) -> None:
     elif slash:
         for point in entry_points(group=ENV_GROUP, name=namespace):
             _import_for(env_id, point.module, " ".join(distribution_of(point)))
+    elif env_id not in gym.registry:
+        env_failures()  # imports those that can be
+
+
+def registered_by(point: EntryPoint) -> list[str]:
+    """Returns the ids of the environments that an imported package has registered."""
+    package = point.module.partition(".")[0]
+    own = [spec for spec in gym.registry.values() if spec.namespace == point.name]
+    if point.name == package:
+        bare = [spec for spec in gym.registry.values() if spec.namespace is None]
+        own += [spec for spec in bare if str(spec.entry_point).startswith((f"{package}.", f"{package}:"))]
+    return [spec.id for spec in own]
 
 
 def make_env(env_id: str, **kwargs: Any) -> gym.Env[Any, Any]:

@@ -17,10 +17,14 @@ from zoo_core.testing.checks.expect import difference, expect, same
 
 _STEPS = 5  # that are compared
 _CLOSE = 1e-3  # observations are rounded to float32, and a step may enlarge that
-_ADVICE = (  # of both libraries on spaces that may well be meant: velocities have no bound, torques their own
+_ADVICE = (  # of both libraries on spaces that may well be meant: velocities have no bound, torques their own, boards
+    # are no pictures
     ".*A Box observation space (minimum|maximum) value is -?infinity",
     ".*For Box action spaces, we recommend using a symmetric and normalized space",
     "We recommend you to use a symmetric and normalized Box action space",
+    "It seems that your observation .* is an image but",
+    "The minimal resolution for an image is 36x36",
+    "Treating image space as channels-last",
 )
 
 

@@ -8,8 +8,6 @@ from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-import gymnasium as gym
-
 from zoo_core.errors import UnknownNameError, did_you_mean
 from zoo_core.plugins import (
     AgentSpec,
@@ -22,7 +20,7 @@ from zoo_core.plugins import (
     load_plugins,
 )
 from zoo_core.plugins.diagnosis import diagnose
-from zoo_core.plugins.environments import ENV_GROUP
+from zoo_core.plugins.environments import ENV_GROUP, registered_by
 from zoo_core.plugins.loading import distribution_of, import_guarded
 from zoo_core.testing import cases
 from zoo_core.testing.checks.agent import check_agent
@@ -173,7 +171,7 @@ def _check_planner(spec: PlannerSpec, case: cases.ModelCase) -> None:
 
 def _environments_of(point: EntryPoint) -> list[str]:
     import_guarded(point.module)
-    found = [spec.id for spec in gym.registry.values() if spec.namespace == point.name]
+    found = registered_by(point)
     expect(
         found,
         f"importing {point.module} registers environments of the namespace {point.name}",
