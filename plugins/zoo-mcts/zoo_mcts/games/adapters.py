@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from types import ModuleType
@@ -59,11 +59,11 @@ def game_of_aec(env: Any) -> Game:
             raise _unfit(env.__name__, why)
         if not callable(getattr(env, "env", None)):
             raise TypeError(f"module {env.__name__} has no function env that makes an AEC environment")
-        return game_of_reference(f"{env.__name__}:env")
+        return _game_of_factory(env.env)
     if isinstance(env, AECEnv | ParallelEnv):
         return _game_of_instance(env)
     if callable(env):
-        return _game_of_factory(env, _reference_of(env), {})
+        return _game_of_factory(env)
     raise TypeError(f"expected a game's id, a PettingZoo AEC environment, or what makes one, got {type(env).__name__}")
 
 
@@ -79,10 +79,10 @@ def game_of_reference(reference: str, **kwargs: Any) -> Game:
         make_env = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UnknownNameError(f"unknown game {reference!r}: {error}") from error
-    return _game_of_factory(partial(make_env, **kwargs), reference, kwargs)
+    return _game_of_factory(partial(make_env, **kwargs))
 
 
-def _game_of_factory(make_env: Callable[[], Any], reference: str | None, kwargs: Mapping[str, Any]) -> Game:
+def _game_of_factory(make_env: Callable[[], Any]) -> Game:
     env = make_env()
     if not isinstance(env, AECEnv | ParallelEnv):
         raise TypeError(f"expected what makes a PettingZoo AEC environment, it made {type(env).__name__}")
@@ -90,7 +90,7 @@ def _game_of_factory(make_env: Callable[[], Any], reference: str | None, kwargs:
     if known is not None and not strange_wrappers(env):
         return known
     _check_spaces(env)
-    return ReplayedGame(make_env, id=reference, kwargs=kwargs)
+    return ReplayedGame(make_env)
 
 
 def _game_of_instance(env: Any) -> Game:
@@ -110,7 +110,7 @@ def _game_of_instance(env: Any) -> Game:
             f"{env} cannot be replayed: {kind.__name__} takes arguments, and does not keep them as gymnasium's "
             f"EzPickle does; give what makes it instead, such as lambda: {kind.__name__}(...)"
         )
-    return _game_of_factory(partial(kind, **arguments), _reference_of(kind), arguments)
+    return _game_of_factory(partial(kind, *arguments[0], **arguments[1]))
 
 
 def _known_game(env: Any) -> Game | None:
@@ -184,32 +184,17 @@ def _masks_in_info(env: Any) -> bool:
     return "action_mask" in env.infos[env.agent_selection]
 
 
-def _arguments_of(env: Any) -> dict[str, Any] | None:
-    """Returns the keyword arguments that make another environment like this one; None if that is not known."""
-    signature = inspect.signature(type(env))
-    if not isinstance(env, EzPickle):
-        return None if signature.parameters else {}
-    try:
-        bound = signature.bind(*env._ezpickle_args, **env._ezpickle_kwargs)
-    except TypeError:  # they are those of a base class
-        return None
-    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
-    if {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY} & set(kinds.values()):
-        return None
-    arguments: dict[str, Any] = {}
-    for name, value in bound.arguments.items():
-        arguments.update(value if kinds[name] == inspect.Parameter.VAR_KEYWORD else {name: value})
-    return arguments
+def _arguments_of(env: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Returns the arguments that make another environment like this one; None if they are not known."""
+    kind = type(env)
+    maker = next(each for each in kind.__mro__ if "__init__" in vars(each))
+    if EzPickle in maker.__bases__:
+        return env._ezpickle_args, env._ezpickle_kwargs
+    return None if inspect.signature(kind).parameters else ((), {})
 
 
 def _refused(name: str) -> str:
     return next((why for begin, why in _REFUSED.items() if name.startswith(begin)), "")
-
-
-def _reference_of(make_env: Any) -> str | None:
-    """Returns "module:name" of what can be imported by it."""
-    module, name = getattr(make_env, "__module__", None), getattr(make_env, "__qualname__", "<none>")
-    return f"{module}:{name}" if module and name.isidentifier() else None
 
 
 def _unfit(name: str, why: str) -> ValueError:

@@ -6,7 +6,8 @@ A draw that the player to move may claim ends the game, as it does there.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -30,7 +31,8 @@ _TIMES_TO_CLAIM = 3  # that a position was there
 _CLOCK_TO_CLAIM = 99  # plies without capture or move of a pawn, before one more of which a draw may be claimed
 
 
-class Position(NamedTuple):
+@dataclass(frozen=True, eq=False, slots=True)
+class Position:
     """A position, and what its past means for it.
 
     Attributes:
@@ -47,6 +49,14 @@ class Position(NamedTuple):
     times: Mapping[Hashable, int]
     planes: Array
     over: bool
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Position):
+            return NotImplemented
+        alike = self.board == other.board and self.times == other.times
+        return alike and np.array_equal(self.planes, other.planes)
+
+    __hash__ = None  # type: ignore[assignment]  # boards have none
 
 
 class Chess(PositionGame):

@@ -16,6 +16,21 @@ from zoo_mcts.games.positions import PositionGame
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal, in some games' pictures
 
 
+class Position:
+    """A state of pyspiel that nobody changes; two are the same that the same moves led to."""
+
+    __slots__ = ("state",)
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Position) and self.state.history() == other.state.history()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.state.history()))
+
+
 class OpenSpielGame(PositionGame):
     """A game by its name in OpenSpiel. A position is a state of pyspiel, which is cloned before a move is made.
 
@@ -48,47 +63,48 @@ class OpenSpielGame(PositionGame):
         if self.rules.num_players() != NUM_PLAYERS:
             raise ValueError(f"{self.id} does not fit: two players are needed, it has {self.rules.num_players()}")
         self.num_actions = self.rules.num_distinct_actions()
-        self._first = int(self.begin().current_player())  # 1 in chess, where White is the second player of OpenSpiel
+        self._first = int(self.rules.new_initial_state().current_player())  # in chess 1
         self._shape = tuple(self.rules.observation_tensor_shape())
         planes = len(self._shape) == 3 and self.rules.observation_tensor_layout() == pyspiel.TensorLayout.CHW
         self._order = (1, 2, 0) if planes else tuple(range(len(self._shape)))
         self.view = spaces.Box(-np.inf, np.inf, tuple(self._shape[axis] for axis in self._order), np.float32)
 
-    def begin(self) -> Any:
+    def begin(self) -> Position:
         """Returns the position in which the game begins."""
-        return self.rules.new_initial_state()
+        return Position(self.rules.new_initial_state())
 
-    def moves(self, position: Any) -> list[int]:
+    def moves(self, position: Position) -> list[int]:
         """Returns the legal moves."""
-        legal: list[int] = position.legal_actions()
+        legal: list[int] = position.state.legal_actions()
         return legal
 
-    def move(self, position: Any, action: int) -> tuple[Any, float]:
+    def move(self, position: Position, action: int) -> tuple[Position, float]:
         """Makes a move on a clone."""
-        after = position.clone()
+        after = position.state.clone()
         after.apply_action(action)
-        return after, after.player_reward(position.current_player())
+        return Position(after), after.player_reward(position.state.current_player())
 
-    def ended(self, position: Any) -> bool:
+    def ended(self, position: Position) -> bool:
         """Returns whether the game is over."""
-        return bool(position.is_terminal())
+        return bool(position.state.is_terminal())
 
-    def turn(self, position: Any) -> int:
+    def turn(self, position: Position) -> int:
         """Returns who moves next."""
-        return int(position.current_player()) ^ self._first
+        return int(position.state.current_player()) ^ self._first
 
-    def see(self, position: Any, player: int) -> Array:
+    def see(self, position: Position, player: int) -> Array:
         """Returns the observation tensor of a player, channels last."""
-        tensor = np.asarray(position.observation_tensor(player ^ self._first), np.float32)
+        tensor = np.asarray(position.state.observation_tensor(player ^ self._first), np.float32)
         return tensor.reshape(self._shape).transpose(self._order)
 
     def render(self, state: Any, row: int) -> str:
         """Returns the position as OpenSpiel writes it."""
-        return _COLOURS.sub("", str(state.position[row])).rstrip()
+        return _COLOURS.sub("", str(state.position[row].state)).rstrip()
 
     def action_name(self, state: Any, row: int, action: int) -> str:
         """Returns the name of a move as OpenSpiel writes it."""
-        return str(state.position[row].action_to_string(int(state.player[row]) ^ self._first, action))
+        player = int(state.player[row]) ^ self._first
+        return str(state.position[row].state.action_to_string(player, action))
 
 
 def import_pyspiel() -> Any:

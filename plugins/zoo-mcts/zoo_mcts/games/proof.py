@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import optree
 
 from zoo_core.world_model import index, repeat, stack
 from zoo_mcts.games.game import Array, Game, Positions
@@ -172,10 +173,12 @@ class _Prover:
         self, state: Positions, actions: list[int], lines: list[_Line], plies: list[int], running: list[bool]
     ) -> Positions:
         """Makes moves by the rules, and compares what they lead to; where a game does not run, nothing may change."""
-        before = self.game.player(state)
+        before, leaves = self.game.player(state), [leaf.copy() for leaf in optree.tree_leaves(state)]
         begun = time.perf_counter()
         played = self.game.play(state, np.array(actions, np.int64))
         self.proof.game_s += time.perf_counter() - begun
+        if not all(map(_same, leaves, optree.tree_leaves(state))):
+            self._fail(lines[0], plies[0], "a position", "a move wrote into the arrays of the position before it")
         for row, (line, ply) in enumerate(zip(lines, plies, strict=True)):
             moment = line.moments[ply]
             self._expect(line, ply, "the reward", moment.reward if running[row] else 0.0, float(played.reward[row]))
@@ -217,3 +220,9 @@ class _Prover:
     def _fail(self, line: _Line, ply: int, what: str, how: str) -> None:
         where = f"{self.game.id}, seed {self.seed}, game {line.number}, ply {ply}"
         raise Disagreement(f"{where}: {what} differs: {how}", self.proof)
+
+
+def _same(kept: Array, now: Array) -> bool:
+    if kept.dtype == object:
+        return all(a is b for a, b in zip(kept, now, strict=True))
+    return np.array_equal(kept, now)

@@ -103,7 +103,8 @@ def environment_of(game: Game) -> Callable[[], Any]:
         ValueError: it is not known.
     """
     if game.id in CLASSICS:
-        return partial(import_module(f"pettingzoo.classic.{game.id}").env, **game.kwargs)
+        name = game.id.rpartition("_v")[0]
+        return partial(import_module(f"pettingzoo.classic.{name}.{name}").env, **game.kwargs)
     if game.id.startswith(OPEN_SPIEL):
         return partial(_open_spiel_env, game.id.removeprefix(OPEN_SPIEL), dict(game.kwargs))
     if isinstance(game, ReplayedGame):

@@ -1,4 +1,4 @@
-"""Registers PettingZoo's games with Gymnasium, each as an environment against an opponent: `make("connect_four_v3")`."""
+"""Registers PettingZoo's games with Gymnasium by their names, such as `connect_four_v3`, each against an opponent."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ _REPLAYED_GAMES = 2  # random games that must go the same way twice before a gam
 _MAX_PLIES = 200  # of each of these
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Node:
-    """A position: what led there, and what the environment showed.
+    """A position: what led there, and what the environment showed. Two are the same that the same moves led to.
 
     Attributes:
         parent: the position before, and None where the game begins.
@@ -28,6 +28,7 @@ class Node:
         over: the game has ended.
         moves: legal ones.
         seen: what that player sees.
+        path: a number for the moves that led here.
     """
 
     parent: Node | None
@@ -36,10 +37,27 @@ class Node:
     over: bool
     moves: tuple[int, ...]
     seen: Array
+    path: int
+
+    def __hash__(self) -> int:
+        return self.path
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Node):
+            return NotImplemented
+        mine: Node | None = self
+        his: Node | None = other
+        while mine is not his:
+            if mine is None or his is None or mine.action != his.action or mine.path != his.path:
+                return False
+            mine, his = mine.parent, his.parent
+        return True
 
 
 class ReplayedGame(PositionGame):
     """A game by an environment that cannot be copied: a position that was left is reached again by its moves.
+
+    Its id is the name of the environment. By that nobody can make it, so that what is loaded needs the environment too.
 
     Environments that stand at a position are kept, so that a game that goes on costs one step a move. A search that
     comes back to a position replays its moves from the nearest one at which an environment still stands; at worst from
@@ -48,35 +66,27 @@ class ReplayedGame(PositionGame):
     Args:
         make_env: makes an AEC environment, each time a new one.
         seed: with which every game is reset.
-        id: of the game; None takes the name of the environment.
-        kwargs: with which `make_game` would make it by this id.
         num_live: environments that are kept at most.
 
     Raises:
         ValueError: it is no game that two play in turns, in which a replay leads to the same positions.
     """
 
-    def __init__(
-        self,
-        make_env: Callable[[], Any],
-        seed: int = 0,
-        *,
-        id: str | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        num_live: int = 256,
-    ) -> None:
+    def __init__(self, make_env: Callable[[], Any], seed: int = 0, *, num_live: int = 256) -> None:
         self.make_env, self.seed, self.num_live = make_env, seed, num_live
         self._spare: list[Any] = []
-        self._live: OrderedDict[Node, Any] = OrderedDict()  # by the position at which each stands, the oldest first
+        # Environments by the position at which each stands, which is kept beside it; the oldest first. Not by equality:
+        # several may stand at the same position, in games beside each other.
+        self._live: OrderedDict[int, tuple[Node, Any]] = OrderedDict()
         env = self._fresh()
-        self.id, self.kwargs = id or str(env), dict(kwargs or {})
+        self.id, self.kwargs = str(env), {}
         first = env.agent_selection
         self.agents = (first, *(agent for agent in env.possible_agents if agent != first))
         self.num_actions = int(env.action_space(first).n)
         space = env.observation_space(first)
         self.view: Any = space["observation"] if isinstance(space, spaces.Dict) else space
         self._root = self._look(env, None, 0, 0)
-        self._live[self._root] = env
+        self._keep(self._root, env)
         check_replays(self)
 
     def begin(self) -> Node:
@@ -119,14 +129,14 @@ class ReplayedGame(PositionGame):
         """Returns an environment that stands at a position, and is nobody else's."""
         path: list[int] = []
         found: Node | None = node
-        while found is not None and found not in self._live:
+        while found is not None and id(found) not in self._live:
             path.append(found.action)
             found = found.parent
         if found is None:
             path.pop()  # no move leads to where the game begins
             env = self._fresh()
         else:
-            env = self._live.pop(found)
+            env = self._live.pop(id(found))[1]
         for action in reversed(path):
             env.step(action)
         return env
@@ -135,9 +145,9 @@ class ReplayedGame(PositionGame):
         if node.over:
             self._spare.append(env)
             return
-        self._live[node] = env
+        self._live[id(node)] = node, env
         if len(self._live) > self.num_live:
-            self._spare.append(self._live.popitem(last=False)[1])
+            self._spare.append(self._live.popitem(last=False)[1][1])
 
     def _look(self, env: Any, parent: Node | None, action: int, other: int) -> Node:
         """Returns the position at which an environment stands; `other` did not move last."""
@@ -145,10 +155,12 @@ class ReplayedGame(PositionGame):
         player = other if over else self.agents.index(env.agent_selection)
         shown = env.observe(self.agents[player])
         seen = np.array(shown["observation"] if isinstance(shown, Mapping) else shown)
-        if over:
-            return Node(parent, action, player, over, (), seen)
-        source = shown if isinstance(shown, Mapping) else env.infos[env.agent_selection]
-        return Node(parent, action, player, over, tuple(np.flatnonzero(source["action_mask"]).tolist()), seen)
+        moves: tuple[int, ...] = ()
+        if not over:
+            source = shown if isinstance(shown, Mapping) else env.infos[env.agent_selection]
+            moves = tuple(np.flatnonzero(source["action_mask"]).tolist())
+        path = hash((parent.path if parent else 0, action))
+        return Node(parent, action, player, over, moves, seen, path)
 
 
 def check_replays(game: ReplayedGame) -> None:
