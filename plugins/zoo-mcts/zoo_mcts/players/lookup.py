@@ -87,7 +87,7 @@ def _split(spec: str) -> tuple[str, str | None]:
 
 
 def _exists(path: str) -> bool:
-    return Path(path).exists() or Path(f"{path}.zip").is_file()
+    return bool(Path(path).name) and (Path(path).exists() or Path(f"{path}.zip").is_file())
 
 
 def _refuse(path: str) -> None:
