@@ -32,8 +32,13 @@ def compiled(function: Function) -> Function:
 
 
 def reordered(function: Function) -> Function:
-    """Compiles as `compiled` does what takes sums in any order, and sees no NaN: it works on several numbers at once."""
-    return cast(Function, _compiler(**_OPTIONS, fastmath={"reassoc", "nsz", "nnan"})(function))
+    """Compiles as `compiled` does, but sums may be taken in any order, and so of several numbers at once."""
+    return cast(Function, _compiler(**_OPTIONS, fastmath={"reassoc", "contract", "nsz"})(function))
+
+
+def without_nan(function: Function) -> Function:
+    """Compiles as `compiled` does what never sees NaN, and so may compare several numbers at once."""
+    return cast(Function, _compiler(**_OPTIONS, fastmath={"nnan", "nsz"})(function))
 
 
 @compiled
@@ -73,9 +78,9 @@ def total(values: Array) -> Any:
     return result
 
 
-@reordered
+@without_nan
 def greatest(values: Array) -> Any:
-    """Returns the greatest of numbers `[N]`, float32; -inf if there are none."""
+    """Returns the greatest of numbers `[N]`, float32, none of them NaN; -inf if there are none."""
     result = np.float32(-np.inf)
     for i in range(len(values)):
         result = max(result, values[i])

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from zoo_mcts.compiled import Array
 
+TRUNK, REWARD, VALUE, POLICY = range(4)  # parts of a model, in the order of their layers
 LEAST_RANGE = 1e-5  # of a latent, that it is divided by where it is scaled
 TRANSFORM_SLOPE = 1e-3  # ε of MuZero's transform h(x) = sign(x) (√(|x| + 1) - 1) + ε x
 
@@ -42,7 +43,8 @@ class DenseModel(NamedTuple):
 
     Attributes:
         weights: float32 `[W]`, all layers one after another: trunk, reward, value, policy; of each layer its weights
-            `[inputs, outputs]` row by row (torch's `weight.T`), then its bias `[outputs]`.
+            `[outputs, inputs]` row by row, as torch has them, then its bias `[outputs]`. The trunk's first layer is in
+            three pieces: the weights of the latent `[outputs, F]`, those of the actions `[A, outputs]`, the bias.
         sizes: int64 `[L, 2]`, inputs and outputs of each layer, in that order.
         depths: int64 `[4]`, number of layers of trunk, reward, value, policy; all at least 1.
         supports: int64 `[2]`, K of reward and value; 0: the head gives the number itself.
@@ -91,7 +93,10 @@ def pack(
     parts = [list(part) for part in (trunk, reward, value, policy)]
     _check(parts, reward_support, value_support)
     layers = [layer for part in parts for layer in part]
-    weights = torch.cat([tensor.detach().reshape(-1) for each in layers for tensor in (each.weight.T, each.bias)])
+    first, latent = layers[0].weight.detach(), parts[TRUNK][-1].out_features
+    pieces = [first[:, :latent], first[:, latent:].T, layers[0].bias.detach()]
+    pieces += [tensor.detach() for layer in layers[1:] for tensor in (layer.weight, layer.bias)]
+    weights = torch.cat([piece.reshape(-1) for piece in pieces])
     return DenseModel(
         weights=weights.to(device="cpu", dtype=torch.float32).numpy(),
         sizes=np.array([[layer.in_features, layer.out_features] for layer in layers], np.int64),

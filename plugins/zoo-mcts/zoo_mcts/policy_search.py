@@ -18,6 +18,8 @@ from zoo_core.world_model import ModelStep, State, WorldModel, batch_size
 from zoo_mcts import gumbel, noise, puct
 from zoo_mcts.compiled import Array
 from zoo_mcts.config import GumbelConfig, MCTSConfig
+from zoo_mcts.dense import DenseModel
+from zoo_mcts.latent_search import Room, dense_of, make_room, search_gumbel, search_puct
 from zoo_mcts.leaves import check_policy, evaluate_all
 from zoo_mcts.policy_tree import NO_LEAVES, NO_ROW, ROOT, Leaves, PolicyTree, begin_all, end_all, make_tree
 from zoo_mcts.states import States
@@ -28,6 +30,9 @@ class Chooser(Protocol):
 
     def walk(self, simulation: int) -> bool:
         """Goes down every tree, in a simulation from 1 on; says whether any of them grows."""
+
+    def search(self, dense: DenseModel, room: Room) -> int:
+        """Makes all simulations in a dense model; returns a row in which logits are no policy, else NO_ROW."""
 
     def recommend(self) -> tuple[Array, Array]:
         """Leaves an action of each root in the trees, -1 where no return is known; returns values and weights."""
@@ -60,7 +65,11 @@ class PolicySearch(Planner):
             leaves = Leaves(nothing, nothing, nothing, *self._look(model, state, num_actions, rng))
             _check(begin_all(tree, leaves, self._as_logits), leaves)
             chooser = self._make_chooser(tree)
-            self._search(tree, chooser, model, state, rng)
+            dense = dense_of(model, self.evaluate, len(tree.node)) if self.config.compiled else None
+            if dense is not None:
+                self._search_dense(tree, chooser, dense, model, state)
+            else:
+                self._search(tree, chooser, model, state, rng)
         values, weights = chooser.recommend()
         _check_found(tree, model)
         action, value, shares = (torch.as_tensor(each, device=rng.device) for each in (tree.action, values, weights))
@@ -82,6 +91,14 @@ class PolicySearch(Planner):
             bad = end_all(tree, leaves, simulation, gamma, self._as_logits)
             if bad != NO_ROW:
                 _check(bad, leaves)
+
+    def _search_dense(
+        self, tree: PolicyTree, chooser: Chooser, dense: DenseModel, model: WorldModel, state: State
+    ) -> None:
+        """Makes all simulations from each root in compiled code."""
+        room = make_room(dense, _array(model.features(state)), self.config.num_simulations + 1)
+        if chooser.search(dense, room) != NO_ROW:
+            check_policy(torch.from_numpy(room.logits))
 
     def _look(
         self, model: WorldModel, state: State, num_actions: int, rng: torch.Generator
@@ -141,12 +158,17 @@ class Puct:
     """The way of `mcts` (see `puct`)."""
 
     def __init__(self, tree: PolicyTree, config: MCTSConfig) -> None:
-        self.tree, self.rescale = tree, config.value_scale == "min-max"
+        self.tree, self.config, self.rescale = tree, config, config.value_scale == "min-max"
         self.explore = puct.exploration(config.num_simulations, config.c_base, config.c_init)
 
     def walk(self, simulation: int) -> bool:
         """Goes down every tree by PUCT."""
         return puct.walk_all(self.tree, self.explore, self.rescale)
+
+    def search(self, dense: DenseModel, room: Room) -> int:
+        """Makes all simulations in compiled code."""
+        num, gamma = self.config.num_simulations, float(self.config.gamma)
+        return search_puct(self.tree, dense, room, num, gamma, self.explore, self.rescale)
 
     def recommend(self) -> tuple[Array, Array]:
         """Recommends the most visited actions."""
@@ -162,7 +184,7 @@ class Gumbel:
     def __init__(self, tree: PolicyTree, config: GumbelConfig) -> None:
         num, num_actions = len(tree.node), len(tree.scores)
         schedule = gumbel.schedule(min(config.max_considered, num_actions), config.num_simulations)
-        self.tree = tree
+        self.tree, self.config = tree, config
         self.halving = gumbel.Halving(
             noise=np.zeros((num, num_actions), np.float32),
             num_considered=np.zeros(num, np.int64),
@@ -175,6 +197,11 @@ class Gumbel:
     def walk(self, simulation: int) -> bool:
         """Goes down every tree by sequential halving, and below the root by the improved policy."""
         return gumbel.walk_all(self.tree, self.halving, simulation)
+
+    def search(self, dense: DenseModel, room: Room) -> int:
+        """Makes all simulations in compiled code."""
+        num, gamma = self.config.num_simulations, float(self.config.gamma)
+        return search_gumbel(self.tree, dense, room, num, gamma, self.halving)
 
     def recommend(self) -> tuple[Array, Array]:
         """Recommends what sequential halving left."""

@@ -167,11 +167,11 @@ def set_prior(tree: PolicyTree, row: int, node: int, logits: Array, legal: Array
     """
     prior = tree.prior[row, node]
     num_actions = len(prior)
-    masked = False
+    masked: Any = False
     if len(legal) > 0:
         for action in range(num_actions):
             masked = masked or legal[given, action]
-    proper = True
+    proper: Any = True
     for action in range(num_actions):
         possible = not masked or legal[given, action]
         logit = logits[given, action] if len(logits) > 0 else np.float32(0.0)
@@ -237,10 +237,10 @@ def backup(tree: PolicyTree, row: int, end: int, value: Any, gamma: float) -> No
 @compiled
 def _has_other(tree: PolicyTree, row: int, node: int) -> bool:
     """Says whether an action is left that is not ruled out."""
-    left = False
+    left = 0
     for action in range(len(tree.scores)):
-        left = left or tree.prior[row, node, action] > -np.inf
-    return left
+        left += tree.prior[row, node, action] > -np.inf
+    return left > 0
 
 
 @compiled
