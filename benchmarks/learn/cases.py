@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from benchmarks.learn import contest, dreams, dyna, figures, pairs, planning, recipes, search, sweeping
+from benchmarks.learn import contest, dreams, dyna, figures, games, pairs, planning, recipes, search, sweeping
 from benchmarks.learn.contest import Contest
 from benchmarks.learn.report import Measured, report
 from benchmarks.machine import ROOT
@@ -48,6 +48,11 @@ def run_pairs(*, seeds: Sequence[int] | None = None, jobs: int = 2, keep_control
     return report(pairs.CASE, pairs.measure(jobs=jobs), write=seeds is None)
 
 
+def run_games(*, seeds: Sequence[int] | None = None, jobs: int = 2, keep_controls: bool = False) -> bool:
+    """Proves the rules of games; it has seeds of its own, and no figure."""
+    return report(games.CASE, games.measure(jobs=jobs), write=seeds is None)
+
+
 def run_contest(
     held: Contest,
     kind: str,
@@ -69,6 +74,7 @@ CASES: dict[str, Callable[..., bool]] = {
     **{case: partial(run_dyna, case) for case in DYNA},
     search.CASE: run_search,
     pairs.CASE: run_pairs,
+    games.CASE: run_games,
     **{each.case: partial(run_contest, each, "learn") for each in (*planning.CONTESTS, recipes.RECIPES)},
 }
 LONG: dict[str, Callable[..., bool]] = {  # much of an hour and more, or a GPU: run by name alone

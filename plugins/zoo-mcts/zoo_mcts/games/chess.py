@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
@@ -17,10 +17,24 @@ from zoo_mcts.games.chess_moves import NUM_ACTIONS, action_of
 from zoo_mcts.games.game import BIT, Array
 from zoo_mcts.games.positions import PositionGame
 
-try:
+
+def import_chess() -> Any:
+    """Returns python-chess.
+
+    Raises:
+        ZooError: it is not installed.
+    """
+    try:
+        import chess
+    except ImportError as error:
+        raise ZooError("chess_v6 needs python-chess: pip install chess, or zoo-mcts[chess]") from error
+    return chess
+
+
+if TYPE_CHECKING:
     import chess
-except ImportError as missing:
-    raise ZooError("chess_v6 needs python-chess: pip install chess, or zoo-mcts[chess]") from missing
+else:
+    chess = import_chess()
 
 _HISTORY = 8  # positions that are seen
 _BOARD_PLANES = 13  # of each: six kinds of pieces, those of the other player, and whether it was there before
