@@ -20,7 +20,9 @@ from zoo_core.errors import UnsupportedSpaceError
 
 MAX_SIZE = 2**24  # numbers in a space that is written to a file: an image of 4,096 by 4,096
 MAX_DIMENSIONS = 32
-_DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_DTYPES = (
+    "bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+)  # fmt: skip
 
 Nest = Any  # a tensor or array, or a dict or tuple of them
 

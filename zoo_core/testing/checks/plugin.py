@@ -123,7 +123,7 @@ def _checks_of_spec(spec: Spec) -> Iterator[Check]:
     elif isinstance(spec, WorldModelSpec):
         for case in cases.cases_of(spec):
             yield Check(f"model {case.name}", partial(_check_model, spec, case))
-            yield Check(f"dreams in model {case.name}", partial(_check_dreams, case))
+            yield Check(f"dreams in model {case.name}", partial(_check_dreams, spec, case))
     elif isinstance(spec, PlannerSpec):
         for case in cases.models_for(spec):
             yield Check(f"planner {spec.id} in model {case.name}", partial(_check_planner, spec, case))
@@ -160,8 +160,9 @@ def _check_model(spec: WorldModelSpec, case: cases.ModelCase) -> None:
     check_claims(spec, check_world_model(case.new, case.replay))
 
 
-def _check_dreams(case: cases.ModelCase) -> None:
-    check_dream_faces(case.model, **case.imagination)
+def _check_dreams(spec: WorldModelSpec, case: cases.ModelCase) -> None:
+    shown = {} if spec.decodes else {"observation": "latent"}
+    check_dream_faces(case.model, **shown, **case.imagination)
 
 
 def _check_planner(spec: PlannerSpec, case: cases.ModelCase) -> None:

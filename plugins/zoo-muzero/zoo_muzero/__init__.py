@@ -1,0 +1,1 @@
+"""MuZero: planning by tree search in a model that is learned for nothing but that."""
