@@ -1,6 +1,7 @@
 """What the README says works: its Python, its plugin and its commands, with fewer steps; and the examples."""
 
 import importlib.util
+import io
 import re
 import shlex
 import tomllib
@@ -35,6 +36,20 @@ FEWER = {  # in the README: in this test
     "cpu --env Pendulum-v1": f"cpu --env Pendulum-v1 {QUICK_FITS} {QUICK_PLANS}",
     "cpu --env InvertedPendulum-v5": f"cpu --env InvertedPendulum-v5 {QUICK_FITS} --set rollouts_per_step=2",
     "--set planner=icem": f"--set planner=icem {QUICK_FITS} {QUICK_PLANS}",
+    'preset="connect-four", seed=0)': (
+        'config={"num_games": 8, "steps_per_iteration": 64, "batch_size": 16, "planner.num_simulations": 2},'
+        ' preset="connect-four", seed=0)'
+    ),
+    "agent.learn(20_000, progress_bar=True)": "agent.learn(400)",
+    "num_simulations=200)": "num_simulations=8)",
+    "env).learn(100_000)": "env, n_steps=16, batch_size=16).learn(16)",
+    "--timesteps 50000 --out runs/alphazero": (
+        "--timesteps 256 --out runs/alphazero --set num_games=8 --set steps_per_iteration=64 --set batch_size=16"
+    ),
+    "--games 200": "--games 4",
+    "cpu --env CartPole-v1": (
+        "cpu --env CartPole-v1 --timesteps 64 --eval-episodes 1 --set planner.num_simulations=2 --set batch_size=8"
+    ),
     "--episodes 20": "--episodes 1",
     "zoo gap runs/X": "zoo gap runs/X --episodes 2 --horizon 5",
     "--timesteps 100000": "--timesteps 64 --n-envs 16 --set n_steps=4 --set batch_size=64 --eval-episodes 1",
@@ -70,9 +85,22 @@ def test_known_equations_are_fitted_and_searched(capsys):
     assert -700.0 < names["plan"].value.mean() < -50.0
 
 
+def test_a_board_game_is_learned_and_searched(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    agent = run(README.blocks("python")[3], zoo_core=zoo_core)["agent"]
+    assert agent.num_timesteps == 400
+    assert "tensor([" in capsys.readouterr().out
+    assert zoo_core.load(tmp_path / "connect-four.zip").game.id == "connect_four_v3"
+
+
+def test_maskable_ppo_trains_against_an_opponent():
+    env = run(README.blocks("python")[4])["env"]
+    assert env.opponent == "minimax:2"
+
+
 def test_the_model_of_ones_own_keeps_the_contract():
     replay = zoo_core.Replay.collect("Pendulum-v1", 1_000, seed=0)  # five episodes: dreams begin in five places
-    model_class = run(README.blocks("python")[3])["LinearModel"]
+    model_class = run(README.blocks("python")[5])["LinearModel"]
     model = check_world_model(model_class(replay.observation_space, replay.action_space), replay)
     check_dream_faces(model)
     zoo_core.DreamVecEnv(model, 64).reset()
@@ -82,12 +110,12 @@ def test_datasets_become_replays_and_replays_datasets(tmp_path, monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     zoo_core.Replay.collect("Pendulum-v1", 400, seed=0).to_minari("pendulum/random-v0")
     model = zoo_core.SimulatorModel("Pendulum-v1")
-    run(README.blocks("python")[5], zoo_core=zoo_core, model=model)
+    run(README.blocks("python")[7], zoo_core=zoo_core, model=model)
     assert len(zoo_core.Replay.from_minari("dreams/pendulum-v0")) >= 128
 
 
 def test_the_plugin_of_ones_own_registers_its_model():
-    names, registry = run(README.blocks("python")[4]), Registry("my-package 1.0")
+    names, registry = run(README.blocks("python")[6]), Registry("my-package 1.0")
     names["zoo_register"](registry)
     assert registry.get(WorldModelSpec, "least-squares").entry_point == "my_package.model:LinearModel"
     project = tomllib.loads(README.blocks("toml")[0])["project"]
@@ -95,9 +123,11 @@ def test_the_plugin_of_ones_own_registers_its_model():
 
 
 @pytest.mark.filterwarnings("ignore::tqdm.TqdmExperimentalWarning")  # SB3 filters it itself, pytest takes that back
-def test_the_commands_run_one_after_the_other(tmp_path):
+def test_the_commands_run_one_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # whoever plays leaves at once
     assert [shlex.split(line)[1] for line in README.commands] == [
         *("plugins", "list", "info", *["train"] * 6, "eval", "dream", "gap", "doctor", "new"),
+        *("train", "train", "arena", "play"),
     ]
     for line in README.commands:
         assert run_command(line, tmp_path) == 0, line
@@ -140,6 +170,11 @@ def test_an_example_runs_and_its_policy_meets_reality(name, arguments, tmp_path,
     mean = example(name).main(**arguments)
     assert 8.0 <= mean <= 500.0  # no pole falls in fewer than eight steps
     assert f"{mean:.0f}" in capsys.readouterr().out
+
+
+def test_the_example_of_maskable_ppo_plays(capsys):
+    score = example("maskable_ppo_connect_four").main(timesteps=64, num_games=4)
+    assert f"scores {score:.2f} against minimax:3" in capsys.readouterr().out
 
 
 def test_who_replays_goes_on_believing_in_a_way_that_is_closed():
