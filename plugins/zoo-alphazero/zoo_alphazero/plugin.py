@@ -17,11 +17,26 @@ _SMALL = {  # for the conformance kit
     "batch_size": 8,
     "learning_rate": 0.01,
 }
+_SMALL_ALPHAGO = {  # all phases within 64 moves of tic-tac-toe
+    "num_games": 4,
+    "network": "mlp",
+    "num_blocks": 1,
+    "channels": 16,
+    "planner_config": {"num_simulations": 2},
+    "record_games": 2,
+    "record_players": ("random",),
+    "holdout": 0.5,
+    "supervised_epochs": 1,
+    "batch_size": 2,
+    "games_per_update": 1,
+    "reinforce_updates": 1,
+    "pool_interval": 1,
+}
 
 
 @hookimpl
 def zoo_register(registry: Registry) -> None:
-    """Registers `alphazero` and `alphago-zero`."""
+    """Registers `alphazero`, `alphago-zero` and `alphago`."""
     registry.register(
         AgentSpec(
             "alphazero",
@@ -50,5 +65,20 @@ def zoo_register(registry: Registry) -> None:
             players=2,
             train_steps=200_000,
             check_config={**_SMALL, "updates_per_candidate": 4, "gate_games": 4},
+        )
+    )
+    registry.register(
+        AgentSpec(
+            "alphago",
+            "zoo_alphazero.alphago.agent:AlphaGo",
+            summary="learns from recorded games, then against itself; its search mixes a value network and rollouts",
+            config="zoo_alphazero.alphago.config:AlphaGoConfig",
+            paper="Silver et al. 2016, doi:10.1038/nature16961",
+            observation_spaces=("Dict",),
+            action_spaces=("Discrete",),
+            model_based=True,
+            players=2,
+            train_steps=1_000_000,
+            check_config=_SMALL_ALPHAGO,
         )
     )
