@@ -16,7 +16,9 @@ from zoo_mcts.noise import gumbel
 from zoo_mcts.policy_tree import ROOT, PolicyTree, descend
 
 _TINY = np.float32(np.finfo(np.float32).tiny)  # least prior that weighs a visited action's value
-_LEAST_RANGE = np.float32(1e-8)  # of completed values, that they are divided by
+# of completed values, that they are divided by: mctx's, and as a share of the greatest of them, lest rounding errors of
+# equal values be taken for differences
+_LEAST_RANGE, _LEAST_SHARE = np.float32(1e-8), np.float32(1e-5)
 
 
 class Halving(NamedTuple):
@@ -92,7 +94,7 @@ def complete(tree: PolicyTree, row: int, node: int, halving: Halving, scores: Ar
 
     An action that was never tried has the value v_mix (eq. 10); one that is ruled out gets -inf. The completed values
     of all other actions of the node are scaled to [0, 1] by their least and greatest, as in mctx, where a range of less
-    than 1e-8 counts as 1e-8.
+    than 1e-8, here also one of less than 1e-5 times the values, is not scaled up to 1 but less.
     """
     prior, visits, value = tree.prior[row, node], tree.visits[row, node], tree.value[row, node]
     other = np.float32(mixed_value(tree, row, node))
@@ -104,9 +106,14 @@ def complete(tree: PolicyTree, row: int, node: int, halving: Halving, scores: Ar
         low = min(low, quality) if possible else low
         high = max(high, quality) if possible else high
         most = max(most, visits[action])
-    sharpness = np.float32((halving.c_visit + most) * halving.c_scale) / max(high - low, _LEAST_RANGE)
+    sharpness = np.float32((halving.c_visit + most) * halving.c_scale) / _range(low, high)
     for action in range(len(scores)):
         scores[action] = prior[action] + sharpness * (scores[action] - low)
+
+
+@compiled
+def _range(low: Any, high: Any) -> Any:
+    return max(high - low, _LEAST_RANGE, _LEAST_SHARE * max(abs(low), abs(high)))
 
 
 @compiled

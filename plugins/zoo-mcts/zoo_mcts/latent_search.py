@@ -14,7 +14,7 @@ import numpy as np
 from zoo_core.planner import Evaluate
 from zoo_core.world_model import WorldModel
 from zoo_mcts import gumbel, puct
-from zoo_mcts.compiled import Array, compiled, exp_below_zero, reordered
+from zoo_mcts.compiled import Array, apart, compiled, exp_below_zero, reordered
 from zoo_mcts.dense import LEAST_RANGE, POLICY, REWARD, TRANSFORM_SLOPE, TRUNK, VALUE, DenseModel
 from zoo_mcts.gumbel import Halving
 from zoo_mcts.policy_tree import ROOT, PolicyTree, backup, make_node, set_prior
@@ -107,7 +107,7 @@ def search_gumbel(
     return -1
 
 
-@compiled
+@apart
 def _grow(tree: PolicyTree, row: int, dense: DenseModel, room: Room, new: int, gamma: float, as_logits: bool) -> bool:
     """Ends a simulation: makes its node, and tells the way there its return; says whether the logits are a policy."""
     if tree.ended[row] != ROOT:  # in a model without ends: there is nothing left to do
@@ -134,7 +134,7 @@ def _grow(tree: PolicyTree, row: int, dense: DenseModel, room: Room, new: int, g
     return proper
 
 
-@compiled
+@apart
 def _run(dense: DenseModel, part: int, action: int, work: Array, begin: int, offset: int) -> Any:
     """Runs the layers of a part of the model.
 
