@@ -49,7 +49,7 @@ def test_who_else_is_there_changes_no_game(zoo):
 
 def test_openings_are_counted(zoo):
     shown = zoo(f"arena random minimax:2 {C4} --games 4 --openings 2")
-    assert "Games began with random moves, the same ones for both colours." in shown.out
+    assert "All games began with 2 random moves, the same for both colours." in shown.out
     assert zoo(f"arena random minimax:2 {C4} --games 4 --openings 2 --json").json()["pairs"][0]["opening_moves"] == 2
 
 

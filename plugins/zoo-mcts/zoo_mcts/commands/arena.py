@@ -176,5 +176,8 @@ def _print(table: Sequence[dict[str, Any]], against: Sequence[dict[str, Any]], f
             "\nSome players took no point from others, who would be rated infinitely higher: to each pair that met a "
             "drawn game was added for the rating."
         )
-    if any(pair["opening_moves"] for pair in against):
-        typer.echo("\nGames began with random moves, the same ones for both colours.")
+    drawn = [pair for pair in against if pair["opening_moves"]]
+    if drawn:
+        games = ", ".join(f"{pair['player']} - {pair['against']}" for pair in drawn)
+        which = "All games" if len(drawn) == len(against) else f"Games of {games}"
+        typer.echo(f"\n{which} began with {drawn[0]['opening_moves']} random moves, the same for both colours.")
