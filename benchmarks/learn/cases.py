@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from benchmarks.learn import contest, dreams, dyna, figures, games, pairs, planning, recipes, search, sweeping
+from benchmarks.learn import (
+    alphazero,
+    contest,
+    dreams,
+    dyna,
+    figures,
+    games,
+    pairs,
+    planning,
+    recipes,
+    search,
+    sweeping,
+)
+from benchmarks.learn.alphazero import Lesson
 from benchmarks.learn.contest import Contest
 from benchmarks.learn.report import Measured, report
 from benchmarks.machine import ROOT
@@ -69,6 +82,22 @@ def run_contest(
     return passed
 
 
+def run_lesson(
+    lesson: Lesson,
+    kind: str,
+    *,
+    seeds: Sequence[int] | None = None,
+    jobs: int = 2,
+    keep_controls: bool = False,
+) -> bool:
+    """Lets agents learn a board game, as `run_contest` does other tasks."""
+    measured = alphazero.measure(lesson, lesson.seeds if seeds is None else seeds, jobs, directory=RUNS)
+    passed = report(lesson.case, measured, write=seeds is None, kind=kind)
+    if seeds is None and lesson.case in figures.FIGURES:
+        figures.draw(lesson.case)
+    return passed
+
+
 CASES: dict[str, Callable[..., bool]] = {
     **{task.case: partial(dreams.run_case, task) for task in dreams.TASKS},
     **{case: partial(run_dyna, case) for case in DYNA},
@@ -76,10 +105,13 @@ CASES: dict[str, Callable[..., bool]] = {
     pairs.CASE: run_pairs,
     games.CASE: run_games,
     **{each.case: partial(run_contest, each, "learn") for each in (*planning.CONTESTS, recipes.RECIPES)},
+    **{each.case: partial(run_lesson, each, "learn") for each in alphazero.LESSONS},
 }
 LONG: dict[str, Callable[..., bool]] = {  # much of an hour and more, or a GPU: run by name alone
     **{each.case: partial(run_contest, each, "long") for each in planning.LONG},
     **{each.case: partial(run_contest, each, "headline") for each in planning.HEADLINE},
+    **{each.case: partial(run_lesson, each, "long") for each in alphazero.LONG},
+    **{each.case: partial(run_lesson, each, "headline") for each in alphazero.HEADLINE},
 }
 GROUPS = {
     "dream-generality": tuple(task.case for task in dreams.GENERALITY),

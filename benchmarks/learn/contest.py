@@ -172,7 +172,7 @@ def measure(contest: Contest, seeds: Sequence[int], jobs: int, *, directory: Pat
         controls.append(Control("exact optimum", score=_optimum(contest), note=contest.optimum_note))
     runs = [beside(learned.run, seed_index, controls) for seed_index, learned in enumerate(of_seeds[0])]
     bar = Bar(contest.bar, min(RUNS_REQUIRED, len(seeds))) if contest.bar else None
-    curves = {each.name: _curve(contest, done) for each, done in zip(contenders, of_seeds, strict=True)}
+    curves = {each.name: joint_curve(done) for each, done in zip(contenders, of_seeds, strict=True)}
     extra = {
         "task": f"{contest.contender.name} on {contest.env_id}",
         "curves": {name: points for name, points in curves.items() if points},
@@ -273,7 +273,7 @@ def _optimum(contest: Contest) -> float:
     return float(contest.optimum(result.first_obs).mean())
 
 
-def _curve(contest: Contest, done: Sequence[Learned]) -> dict[str, Any] | None:
+def joint_curve(done: Sequence[Learned]) -> dict[str, Any] | None:
     """Returns the curve of all seeds over real steps, cut to the points that all of them have; None without any."""
     num = min(len(learned.points) for learned in done)
     if num == 0:

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.learn import dyna, planning, recipes, sweeping
+from benchmarks.learn import alphazero, dyna, planning, recipes, sweeping
 from benchmarks.learn.report import QUANTILES
 from benchmarks.machine import ROOT
 from benchmarks.results import DIRECTORY, Result, read_results
@@ -126,12 +126,19 @@ def draw_contest(axes: Axes, result: Result) -> None:
     _finish(axes, result, result.extra["task"], "best")
 
 
+def draw_lesson(axes: Axes, result: Result) -> None:
+    """What a network has come to over moves of self-play."""
+    draw_contest(axes, result)
+    axes.set(xlabel="moves of self-play", ylabel=result.extra["curve_label"])
+
+
 FIGURES: Mapping[str, Callable[[Axes, Result], None]] = {
     dyna.MAZE: draw_planning,
     dyna.BLOCKING.case: draw_changing,
     dyna.SHORTCUT.case: draw_changing,
     sweeping.CASE: draw_sweeping,
     **{each.case: draw_contest for each in (*planning.DRAWN, recipes.RECIPES)},
+    **{each.case: draw_lesson for each in (*alphazero.LESSONS, *alphazero.LONG, *alphazero.HEADLINE)},
 }
 
 

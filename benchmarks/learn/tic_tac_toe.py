@@ -29,11 +29,10 @@ def figures(agent: Any, seed: int, *, num_simulations: int = NUM_SIMULATIONS) ->
         "losses_second": shares of games lost against moves drawn from the optimal ones.
     """
     states = solved.decision_states()
-    alone, _ = agent.predict(agent.rules.decode(states), deterministic=True)
     rng = zoo_core.rng(seed, "judging")
     found = agent.search(states, num_simulations=num_simulations, rng=rng).action.numpy()
     return {
-        "network": solved.accuracy(states, alone),
+        "network": accuracy_alone(agent),
         "search": solved.accuracy(states, found),
         "losses_first": losses(agent, 0, rng, seed, num_simulations),
         "losses_second": losses(agent, 1, rng, seed, num_simulations),
@@ -58,3 +57,10 @@ def losses(agent: Any, seat: int, rng: torch.Generator, seed: int, num_simulatio
             lost[rows] = played.reward > 0.0
         state = put(state, rows, played.state)
     return float(lost.mean())
+
+
+def accuracy_alone(agent: Any) -> float:
+    """Returns the share of decision states in which the likeliest move of the network is right."""
+    states = solved.decision_states()
+    move, _ = agent.predict(agent.rules.decode(states), deterministic=True)
+    return solved.accuracy(states, move)

@@ -127,8 +127,12 @@ class AlphaZero(GameAgent):
     def evaluate_planes(self, planes: Tensor) -> Evaluation:
         """Returns what the network says of what players see."""
         if self._folded is None:
-            self._folded = fold(self.acting_network)
+            self._folded = self.fold(self.acting_network)
         return Evaluation(*self._folded(planes))
+
+    def fold(self, network: PolicyValueNetwork) -> PolicyValueNetwork:
+        """Returns a copy of a network that is faster to ask, and cannot learn."""
+        return fold(network, getattr(torch, self.config.inference))
 
     def search(
         self,

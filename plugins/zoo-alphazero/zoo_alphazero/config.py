@@ -14,6 +14,42 @@ Arguments = Mapping[str, Any]
 Drops = tuple[tuple[int, float], ...]
 
 OPTIMIZERS = ("sgd", "adam")
+INFERENCE = ("float32", "bfloat16")
+
+_TIC_TAC_TOE: Arguments = {  # half a minute on one core
+    "network": "mlp",
+    "num_blocks": 2,
+    "channels": 128,
+    "planner_config": {"num_simulations": 25, "noise_alpha": 1.0},
+    "temperature_moves": 9,
+    "random_openings": 6,
+    "steps_per_iteration": 1_024,
+    "samples_per_position": 8.0,
+    "replay_size": 20_000,
+    "batch_size": 128,
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "learning_rate_drops": (),
+}
+_CONNECT_FOUR: Arguments = {  # an hour on one core
+    "num_blocks": 3,
+    "channels": 64,
+    "policy_channels": 32,
+    "value_channels": 32,
+    "value_hidden": 64,
+    "inference": "bfloat16",
+    "planner_config": {"num_simulations": 50, "noise_alpha": 1.0},
+    "temperature_moves": 12,
+    "random_openings": 4,
+    "steps_per_iteration": 4_096,
+    "samples_per_position": 4.0,
+    "replay_size": 100_000,
+    "batch_size": 512,
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "learning_rate_drops": ((3_000, 3e-4), (4_000, 1e-4)),
+    "l2": 1e-5,
+}
 
 
 def _paper_search() -> dict[str, Any]:
@@ -26,6 +62,9 @@ class AlphaZeroConfig(GameAgentConfig):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
+        "cpu": _CONNECT_FOUR,
+        "connect-four": _CONNECT_FOUR,
+        "tic-tac-toe": _TIC_TAC_TOE,
     }
 
     planner: str = "mcts"  # a registered planner; "gumbel-mcts" learns with fewer simulations
@@ -36,6 +75,9 @@ class AlphaZeroConfig(GameAgentConfig):
     policy_channels: int = 2  # filters of the policy head
     value_channels: int = 1  # filters of the value head
     value_hidden: int = 256  # units of the value head's hidden layer
+    inference: str = (
+        "float32"  # of the body when it is asked; "bfloat16" is faster where the processor computes with it
+    )
     temperature_moves: int = 30  # of a game that are drawn by the search's weights; 0: all are the search's own choice
     random_openings: int = (
         0  # games begin with 0 to so many random moves; what lies before the last is not learned from
@@ -55,6 +97,7 @@ class AlphaZeroConfig(GameAgentConfig):
         super().__post_init__()
         check_choice("network", self.network, NETWORKS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("inference", self.inference, INFERENCE)
         for name in (
             "num_blocks",
             "channels",
@@ -90,6 +133,9 @@ class AlphaZeroConfig(GameAgentConfig):
         return {name: getattr(self, name) for name in names}
 
 
+_SMALL_GATE: Arguments = {"updates_per_candidate": 200, "gate_games": 100}
+
+
 def _go_search() -> dict[str, Any]:
     return {"num_simulations": 1_600, "noise_alpha": 0.03}
 
@@ -97,6 +143,10 @@ def _go_search() -> dict[str, Any]:
 @dataclass(frozen=True)
 class AlphaGoZeroConfig(AlphaZeroConfig):
     """AlphaGo Zero (Silver et al. 2017, doi:10.1038/nature24270); the defaults are those of its first run, on Go."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        name: {**values, **(_SMALL_GATE if values else {})} for name, values in AlphaZeroConfig.presets.items()
+    }
 
     planner_config: Arguments | None = field(default_factory=_go_search)
     batch_size: int = 2_048

@@ -141,6 +141,7 @@ class PolicyValueNetwork(nn.Module):
         super().__init__()
         if network not in NETWORKS:
             raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")
+        self.dtype = torch.float32  # of the body
         self.body: nn.Module
         if network == "mlp":
             self.body = MLP(math.prod(view.shape), num_blocks, channels)
@@ -165,7 +166,7 @@ class PolicyValueNetwork(nn.Module):
         Returns:
             The value `[B]` in (-1, 1) for the player to move, and logits `[B, A]`.
         """
-        features = self.body(planes.float())
+        features = self.body(planes.to(self.dtype)).float()
         return torch.tanh(self.value_head(features).squeeze(1)), self.policy_head(features)
 
 
@@ -178,12 +179,19 @@ def make_network(
     return network.to(device)
 
 
-def fold(network: PolicyValueNetwork) -> PolicyValueNetwork:
-    """Returns a copy for evaluation alone, with the same output: norms are folded into convolutions."""
+def fold(network: PolicyValueNetwork, dtype: torch.dtype = torch.float32) -> PolicyValueNetwork:
+    """Returns a copy for evaluation alone, with the same output: norms are folded into convolutions.
+
+    Args:
+        network: to copy.
+        dtype: of the body; with bfloat16 the output is the same to about two digits.
+    """
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     for module in folded.modules():
         if isinstance(module, ConvNorm):
             module.fold()
+    folded.body.to(dtype)
+    folded.dtype = dtype
     for parameter in folded.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
