@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from zoo_core.errors import ZooError
 from zoo_core.world_model import batch_size, index
 from zoo_mcts.games import solved
 from zoo_mcts.games.game import Game, Played
 from zoo_mcts.players import make_player
+from zoo_mcts.players.bitboards import WIN, search_all
 from zoo_mcts.players.minimax import MinimaxPlayer, best_moves, search_any
 
 
@@ -147,3 +149,59 @@ def test_depth_five_takes_well_under_a_millisecond(connect_four, at_random):
     begun = time.perf_counter()
     best_moves(connect_four, state, 5)
     assert time.perf_counter() - begun < 0.2  # 0.2 ms a move
+
+
+def count_lines(board):
+    """Returns what `minimax-lines` thinks of a board [6, 7], 1 for the player to move and -1 for the other."""
+    worth = 0
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        for y in range(6):
+            for x in range(7):
+                if 0 <= y + 3 * down < 6 and 0 <= x + 3 * right < 7:
+                    line = [board[y + i * down, x + i * right] for i in range(4)]
+                    worth += (-1 not in line) * 10 ** line.count(1) - (1 not in line) * 10 ** line.count(-1)
+    return worth
+
+
+@pytest.mark.parametrize("num_moves", [0, 7, 16, 25, 33])
+def test_open_lines_are_counted_where_the_search_ends(connect_four, at_random, num_moves):
+    state = at_random(connect_four, num_moves, 15)
+    best, score = search_all(state.cells, state.over, 1, lines=True)
+    for row in np.flatnonzero(~state.over).tolist():
+        worth = {}
+        for column in np.flatnonzero(connect_four.legal(state)[row]).tolist():
+            played = connect_four.play(index(state, slice(row, row + 1)), np.array([column]))
+            lines = 0 if played.over[0] else -count_lines(played.state.cells[0].reshape(6, 7))
+            worth[column] = lines + WIN * float(played.reward[0])
+        assert score[row] == max(worth.values())
+        assert np.flatnonzero(best[row]).tolist() == [a for a, value in worth.items() if value == score[row]]
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_lines_change_no_forced_result(connect_four, at_random, depth):
+    state = at_random(connect_four, 14, 300)
+    _, plain = search_all(state.cells, state.over, depth)
+    _, score = search_all(state.cells, state.over, depth, lines=True)
+    np.testing.assert_array_equal(np.rint(score / WIN), plain)
+
+
+def test_lines_are_searched_as_by_brute_force(connect_four, at_random):
+    def worth(state, depth):
+        if state.over[0]:
+            return 0.0
+        if depth == 0:
+            return count_lines(state.cells[0].reshape(6, 7))
+        values = []
+        for column in np.flatnonzero(connect_four.legal(state)[0]).tolist():
+            played = connect_four.play(state, np.array([column]))
+            values.append(depth * WIN * float(played.reward[0]) - worth(played.state, depth - 1))
+        return max(values)
+
+    state = at_random(connect_four, 12, 6)
+    _, score = search_all(state.cells, state.over, 3, lines=True)
+    assert score.tolist() == [worth(index(state, slice(row, row + 1)), 3) for row in range(6)]
+
+
+def test_minimax_lines_knows_connect_four_alone(tic_tac_toe):
+    with pytest.raises(ZooError, match="minimax-lines knows the lines of connect_four_v3 alone, not tictactoe_v3"):
+        make_player("minimax-lines:3", tic_tac_toe)

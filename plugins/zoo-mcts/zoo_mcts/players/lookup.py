@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo_core.errors import ConfigError, UnknownNameError, did_you_mean
+from zoo_core.errors import ConfigError, UnknownNameError, ZooError, did_you_mean
+from zoo_mcts.games.connect_four import ConnectFour
 from zoo_mcts.games.game import Game
 from zoo_mcts.players.minimax import MinimaxPlayer
 from zoo_mcts.players.perfect import PerfectPlayer
@@ -14,15 +15,22 @@ from zoo_mcts.players.search import AgentPlayer, MCTSPlayer
 NETWORK = "network"
 MAX_DEPTH, MAX_SIMULATIONS = 100, 10_000_000
 # The names, and what is counted by the number after the colon; None where there is none
-_NAMES = {"random": None, "minimax": "moves that it looks ahead", "mcts": "simulations", "perfect": None}
-_EXAMPLES = {"minimax": 5, "mcts": 1000}
+_NAMES = {
+    "random": None,
+    "minimax": "moves that it looks ahead",
+    "minimax-lines": "moves that it looks ahead",
+    "mcts": "simulations",
+    "perfect": None,
+}
+_EXAMPLES = {"minimax": 5, "minimax-lines": 5, "mcts": 1000}
 
 
 def make_player(spec: str, game: Game, *, device: str = "auto") -> Player:
     """Makes a player by name.
 
     Args:
-        spec: "random", "minimax:5" (moves looked ahead), "mcts:1000" (random rollouts), "perfect" (where the game is
+        spec: "random", "minimax:5" (moves looked ahead), "minimax-lines:5" (the same, and counts open lines of Connect
+            Four where it ends), "mcts:1000" (random rollouts), "perfect" (where the game is
             solved), or an agent: a run directory, a file or `hf://owner/name`, with ":network" for its policy alone or
             ":50" for so many simulations.
         game: which it plays.
@@ -38,6 +46,10 @@ def make_player(spec: str, game: Game, *, device: str = "auto") -> Player:
         number = _number(name, count, spec)
         if name == "minimax":
             return MinimaxPlayer(number, spec)
+        if name == "minimax-lines":
+            if not isinstance(game, ConnectFour):
+                raise ZooError(f"minimax-lines knows the lines of {ConnectFour.id} alone, not {game.id}: take minimax")
+            return MinimaxPlayer(number, spec, lines=True)
         if name == "mcts":
             return MCTSPlayer(number, spec)
         return PerfectPlayer(game, spec) if name == "perfect" else RandomPlayer(spec)
@@ -63,7 +75,7 @@ def _number(name: str, count: str, spec: str) -> int:
         return 0
     if not count:
         raise ConfigError(f"player {name!r} needs the number of {counted}, such as '{name}:{_EXAMPLES[name]}'")
-    return _whole(count, counted, spec, MAX_DEPTH if name == "minimax" else MAX_SIMULATIONS)
+    return _whole(count, counted, spec, MAX_SIMULATIONS if name == "mcts" else MAX_DEPTH)
 
 
 def _whole(text: str, counted: str, spec: str, most: int) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from zoo_core.world_model import batch_size, index
 from zoo_mcts.games.connect_four import ConnectFour
 from zoo_mcts.games.game import Array, Game, Positions
-from zoo_mcts.players.bitboards import search_all
+from zoo_mcts.players.bitboards import WIN, search_all
 from zoo_mcts.players.player import Choice, draw, shares
 
 
@@ -18,20 +18,31 @@ class MinimaxPlayer:
     here counts r (D + 1 - k), for the player who gets it, and nothing counts after D moves. So a win is preferred to
     no win, a quick win to a late one, and a late loss to a quick one; draws and what lies beyond the horizon are 0.
 
+    With `lines`, which knows Connect Four alone, what lies beyond the horizon is worth what AlphaZero.jl's player of
+    this kind thinks of it: the lines of four cells in which the other has no stone, each worth 10 to the number of
+    stones in it, less the same of the other player. A win is worth more than all lines. That player draws its moves by
+    a softmax of such values, rather than taking the best.
+
     Args:
         depth: D, in moves of both players.
         name: as users call it.
+        lines: count open lines where the search ends.
     """
 
     deterministic = False
 
-    def __init__(self, depth: int, name: str | None = None) -> None:
+    def __init__(self, depth: int, name: str | None = None, *, lines: bool = False) -> None:
         self.depth = depth
-        self.name = name or f"minimax:{depth}"
+        self.name = name or f"{'minimax-lines' if lines else 'minimax'}:{depth}"
+        self.lines = lines
 
     def choose(self, game: Game, state: Positions, *, rng: np.random.Generator) -> Choice:
-        """Draws one of the best moves of each position; its value is 1, 0 or -1."""
-        best, score = best_moves(game, state, self.depth)
+        """Draws one of the best moves of each position; its value is 1, 0 or -1, for a win or a loss that is sure."""
+        if self.lines:
+            best, score = search_all(state.cells, state.over, self.depth, lines=True)
+            score = np.trunc(score / WIN)
+        else:
+            best, score = best_moves(game, state, self.depth)
         return Choice(draw(best, rng), np.sign(score), shares(best))
 
 
