@@ -63,6 +63,8 @@ class Dialogue:
     def run(self) -> None:
         """Plays until the game is over, or the person has had enough."""
         begins = "You begin" if self.seat == 0 else f"{self.opponent.name} begins"
+        if isinstance(self.game, StonesGame):
+            begins += f", and you are {'xo'[self.seat]}"
         self.say(f'{self.game.id} against {self.opponent.name}. {begins}; type a move, or "help".\n')
         self._draw_board()
         while not self.game.over(self.turn.state)[0]:

@@ -15,7 +15,7 @@ def test_a_game_is_won(zoo):
 
 def test_the_board_is_shown_after_every_move(zoo):
     shown = zoo(f"{C4} --against minimax:5", "3\nquit\n")
-    assert shown.out.startswith('connect_four_v3 against minimax:5. You begin; type a move, or "help".')
+    assert shown.out.startswith('connect_four_v3 against minimax:5. You begin, and you are x; type a move, or "help".')
     assert shown.out.count("0 1 2 3 4 5 6") == 3
     assert EMPTY in shown.out
     assert ". . . x . . .\n0 1 2" in shown.out
@@ -25,7 +25,7 @@ def test_the_board_is_shown_after_every_move(zoo):
 
 def test_the_opponent_may_begin(zoo):
     shown = zoo(f"{C4} --against perfect --second", "quit\n")
-    assert "perfect begins" in shown.out
+    assert "perfect begins, and you are o; type" in shown.out
     assert "perfect plays 3" in shown.out
     assert shown.out.count("0 1 2 3 4 5 6") == 2
 
