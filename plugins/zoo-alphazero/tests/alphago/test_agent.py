@@ -46,7 +46,7 @@ def chance(agent, name, game, moves, then):
     for move in moves:
         state = game.play(state, np.array([move])).state
     return float(
-        log_policy(agent.logits(name)(game.observe(state)), torch.from_numpy(game.legal(state)))[0, then].exp()
+        log_policy(agent.learner.logits(name)(game.observe(state)), torch.from_numpy(game.legal(state)))[0, then].exp()
     )
 
 
@@ -75,21 +75,25 @@ def test_each_phase_says_how_well_it_goes(run):
 
 def test_the_learning_policy_begins_as_the_supervised_one(small):
     agent = small(reinforce_updates=0).learn(STEPS)
-    for first, second in zip(agent.networks["sl"].parameters(), agent.networks["rl"].parameters(), strict=True):
+    for first, second in zip(
+        agent.learner.networks["sl"].parameters(), agent.learner.networks["rl"].parameters(), strict=True
+    ):
         torch.testing.assert_close(first, second)
 
 
 def test_reinforcement_leaves_the_supervised_policy_alone(small, until):
     agent = until(small(), "reinforce")
-    before = [value.clone() for value in agent.networks["sl"].state_dict().values()]
+    before = [value.clone() for value in agent.learner.networks["sl"].state_dict().values()]
     agent.learn(STEPS)
     assert agent.phase == "value"
-    assert all(torch.equal(a, b) for a, b in zip(before, agent.networks["sl"].state_dict().values(), strict=True))
-    assert not torch.equal(agent.networks["rl"].head.weight, agent.networks["sl"].head.weight)
+    assert all(
+        torch.equal(a, b) for a, b in zip(before, agent.learner.networks["sl"].state_dict().values(), strict=True)
+    )
+    assert not torch.equal(agent.learner.networks["rl"].head.weight, agent.learner.networks["sl"].head.weight)
 
 
 def test_the_pool_takes_up_the_learner_every_few_updates(small):
-    assert len(small(reinforce_updates=5, pool_interval=2).learn(STEPS).pool) == 1 + 5 // 2
+    assert len(small(reinforce_updates=5, pool_interval=2).learn(STEPS).learner.pool) == 1 + 5 // 2
 
 
 def test_the_second_pass_begins_anew_from_the_supervised_policy_with_a_baseline(run):
@@ -121,10 +125,10 @@ def test_the_baseline_is_the_value_of_the_position(small, game, monkeypatch):
     agent = small(reinforce_learning_rate=0.01)
     agent._enter("reinforce")
     agent.pass_index = 1
-    monkeypatch.setattr("zoo_alphazero.alphago.agent.value_of", lambda network, planes: torch.ones(len(planes)))
-    before = [value.clone() for value in agent.networks["rl"].parameters()]
+    monkeypatch.setattr("zoo_alphazero.alphago.learner.value_of", lambda network, planes: torch.ones(len(planes)))
+    before = [value.clone() for value in agent.learner.networks["rl"].parameters()]
     agent._update_policy([Ended([0, 3, 1, 4, 2], 1.0, 0)])  # z - v(s) is 0 everywhere
-    assert all(torch.equal(a, b) for a, b in zip(before, agent.networks["rl"].parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, agent.learner.networks["rl"].parameters(), strict=True))
 
 
 # -- value -------------------------------------------------------------------------------------------------------------
@@ -180,11 +184,11 @@ def test_the_prior_is_that_of_the_supervised_policy_over_the_temperature(small, 
     agent = small(prior_temperature=0.5)
     agent._enter("reinforce")
     with torch.no_grad():
-        agent.networks["rl"].head.bias += torch.arange(9.0)
-    agent._frozen.clear()
+        agent.learner.networks["rl"].head.bias += torch.arange(9.0)
+    agent.learner._frozen.clear()
     state = game.initial(2)
     logits = agent.evaluate(state, rng=zoo_core.rng(0)).logits
-    torch.testing.assert_close(logits, 2.0 * agent.logits("sl")(game.observe(state)))
+    torch.testing.assert_close(logits, 2.0 * agent.learner.logits("sl")(game.observe(state)))
 
 
 @pytest.mark.parametrize("kind", ["search with value", "search with mix"])
@@ -201,7 +205,9 @@ def test_the_networks_alone_play_their_likeliest_legal_move(small, game):
     agent = small().learn(STEPS)
     state = game.play(game.initial(1), np.array([4])).state
     for kind in ("sl", "rl"):
-        logits = agent.logits(kind)(game.observe(state)).masked_fill(~torch.from_numpy(game.legal(state)), -torch.inf)
+        logits = agent.learner.logits(kind)(game.observe(state)).masked_fill(
+            ~torch.from_numpy(game.legal(state)), -torch.inf
+        )
         choice = agent.player(kind).choose(game, state, rng=np.random.default_rng(0))
         assert choice.action.tolist() == logits.argmax(1).tolist() != [4]
 

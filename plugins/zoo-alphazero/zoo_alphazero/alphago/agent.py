@@ -8,20 +8,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo_alphazero.alphago import learning
 from zoo_alphazero.alphago.config import AlphaGoConfig
+from zoo_alphazero.alphago.learner import RL, SL, VALUE, Learner, Logits
 from zoo_alphazero.alphago.log import Log
-from zoo_alphazero.alphago.movers import Ended, Logits, Mover, PoolPlay, Recorder, RunningGames, ValuePlay
-from zoo_alphazero.alphago.networks import LinearPolicy, log_policy, make_policy, make_value, value_of
+from zoo_alphazero.alphago.movers import Ended, Mover, PoolPlay, Recorder, RunningGames, ValuePlay
+from zoo_alphazero.alphago.networks import value_of
 from zoo_alphazero.alphago.players import AlphaGoPlayer
-from zoo_alphazero.alphago.pool import Pool
 from zoo_alphazero.alphago.reading import read_records
 from zoo_alphazero.alphago.records import Records, Steps, check_same_game, positions_at, replay
 from zoo_alphazero.alphago.rollouts import rollouts
-from zoo_alphazero.networks import fold
-from zoo_core import packing, seeding
+from zoo_core import seeding
 from zoo_core.errors import ZooError
 from zoo_core.planner import Evaluation, Plan
 from zoo_core.plugins import make_planner
@@ -33,6 +32,7 @@ from zoo_mcts.games.game import Array
 from zoo_mcts.players import make_player
 
 PHASES = ("record", "supervise", "reinforce", "value")
+_COUNTERS: dict[str, type] = {"pass_index": int, "chunk": int, "updates": int, "due": float}  # as in files
 
 
 class AlphaGo(GameAgent):
@@ -61,26 +61,14 @@ class AlphaGo(GameAgent):
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         super().__init__(env, config, **kwargs)
         self.rules = self.rules.cpu()  # positions are there; a network on a GPU gets what players see, and nothing else
-        config, game = self.config, self.game
-        seeds = {name: seeding.stream_seed(self.seed, name) for name in ("policy", "value")}
-        self.networks: dict[str, nn.Module] = {
-            "sl": make_policy(game, seed=seeds["policy"], **config.network_size),
-            "rl": make_policy(game, seed=seeds["policy"], **config.network_size),
-            "value": make_value(game, seed=seeds["value"], **config.network_size),
-            "rollout": LinearPolicy(game),
-        }
-        for network in self.networks.values():
-            network.to(self.device).eval()
-        self.optimizers = {name: self._make_optimizer(name) for name in self.networks}
-        self.pool = Pool(self.networks["rl"])
+        config, view = self.config, self.game.view
+        self.learner = Learner(self.game, config, seed=self.seed, device=self.device)
         self.records = Log(moves=np.zeros(0, np.int32), lengths=np.zeros(0, np.int64), results=np.zeros(0, np.float32))
-        view = game.view
         self.examples = Log(planes=np.zeros((0, *view.shape), view.dtype), outcome=np.zeros(0, np.float32))
         self.phase, self.pass_index, self.chunk, self.updates, self.due = PHASES[0], 0, 0, 0, 0.0
-        self._learning, self._playing = (seeding.rng(self.seed, name) for name in ("learning", "self-play"))
+        self._playing = seeding.rng(self.seed, "self-play")
         self._recording = seeding.numpy_rng(self.seed, "recording")
         self._running: RunningGames | None = None
-        self._frozen: dict[str, nn.Module] = {}
         self._replayed: dict[tuple[int, int], tuple[Steps, Steps]] = {}
         make_planner(config.planner, config.planner_config, evaluate=self.evaluate).check(self.rules)
 
@@ -137,37 +125,19 @@ class AlphaGo(GameAgent):
     def supervise(self) -> dict[str, float]:
         """Learns p_σ and p_π from the positions of some of the recorded games, once each."""
         num_chunks = -(-len(self._all_records()) // self.config.chunk_games)
+        total = num_chunks * self.config.supervised_epochs
         seen, held_out = self._replay_chunk(self.chunk % num_chunks, num_chunks)
-        done = self.chunk / (num_chunks * self.config.supervised_epochs)
-        losses = self._fit_policies(seen, done, 1.0 / (num_chunks * self.config.supervised_epochs))
+        num = learning.num_batches(len(seen.action), self.config.batch_size)
+        with Progress("supervised updates", num, show=self.progress_bar) as progress:
+            losses = self.learner.supervise(seen, done=self.chunk / total, share=1 / total, on_update=progress.to)
         self.chunk += 1
         metrics = {f"supervise/{name}_loss": value for name, value in losses.items()}
         for name in losses:
-            metrics[f"supervise/{name}_accuracy"] = learning.accuracy(self._freeze(name), held_out, self.device)
-        if self.chunk >= num_chunks * self.config.supervised_epochs:
+            right = learning.accuracy(self.learner.freeze(name), held_out, self.device)
+            metrics[f"supervise/{name}_accuracy"] = right
+        if self.chunk >= total:
             self._enter("reinforce")
         return metrics
-
-    def _fit_policies(self, steps: Steps, done: float, share: float) -> dict[str, float]:
-        """Goes through steps once; `done` of all supervised learning lies behind, and `share` of it is this pass."""
-        losses: dict[str, list[Tensor]] = {"sl": [], "rollout": []}
-        rates = {"sl": self.config.learning_rate, "rollout": self.config.rollout_learning_rate}
-        parts = list(learning.batches(len(steps.action), self.config.batch_size, self._learning))
-        self.networks["sl"].train()
-        with Progress("supervised updates", len(parts), show=self.progress_bar) as progress:
-            for i, rows in enumerate(parts):
-                planes, legal, action = learning.moves_seen_otherwise(
-                    self.game, steps, rows, self._learning, self.device
-                )
-                for name, of in losses.items():
-                    loss = learning.supervised_loss(self.networks[name](planes), legal, action)
-                    self.optimizers[name].param_groups[0]["lr"] = rates[name] * (1.0 - done - share * i / len(parts))
-                    learning.step(self.optimizers[name], loss)
-                    of.append(loss.detach())
-                progress.to(i + 1)
-        self.networks["sl"].eval()
-        self._frozen.clear()
-        return {name: float(torch.stack(of).mean()) for name, of in losses.items()}
 
     def _replay_chunk(self, chunk: int, num_chunks: int) -> tuple[Steps, Steps]:
         """Returns the positions of a part of the records to learn from, and those that are held out."""
@@ -204,44 +174,31 @@ class AlphaGo(GameAgent):
         if self.updates >= self.config.reinforce_updates:
             self._enter("value")
             return {}
-        number = self.pool.draw(self._playing)
-        opponent = number, self.logits(f"pool-{number}")
+        number = self.learner.pool.draw(self._playing)
+        opponent = number, self.learner.logits(f"pool-{number}")
         if self._running is not None and isinstance(self._running.mover, PoolPlay):
-            self._running.mover.opponent = opponent
-            self._running.mover.learner = self.logits("rl")
+            self._running.mover.learner, self._running.mover.opponent = self.learner.logits(RL), opponent
         ended = self._play(self.config.games_per_update, lambda: self._make_pool_play(opponent))
         if not ended:
             return {}
         metrics = self._update_policy(ended)
         self.updates += 1
         if self.updates % self.config.pool_interval == 0:
-            self.pool.add(self.networks["rl"])
-        return {**metrics, "reinforce/updates": float(self.updates), "reinforce/pool": float(len(self.pool))}
+            self.learner.enrol()
+        num_selves = float(len(self.learner.pool))
+        return {**metrics, "reinforce/updates": float(self.updates), "reinforce/pool": num_selves}
 
     def _make_pool_play(self, opponent: tuple[int, Logits]) -> Mover:
-        mover = PoolPlay(self.game, self.logits("rl"), self.env.num_envs, rng=self._playing)
+        mover = PoolPlay(self.game, self.learner.logits(RL), self.env.num_envs, rng=self._playing)
         mover.opponent = opponent
         return mover
 
     def _update_policy(self, ended: list[Ended]) -> dict[str, float]:
         steps = replay(self.game, self._records_of(ended))
         seats = np.array([game.tag for game in ended])
-        mine = np.flatnonzero(steps.player == seats[steps.game])
-        planes, legal, action, advantage = learning.to_device(
-            self.device, steps.planes[mine], steps.legal[mine], steps.action[mine], steps.outcome[mine]
-        )
-        if self.pass_index > 0:
-            with torch.no_grad():
-                advantage = advantage - value_of(self._freeze("value"), planes)
-        logits = self.networks["rl"](planes)  # norms stay as they are: the policy that played is the one that learns
-        loss = learning.policy_gradient_loss(logits, legal, action, advantage, len(ended))
-        learning.step(self.optimizers["rl"], loss)
-        self._frozen.pop("rl", None)
+        entropy = self.learner.reinforce(steps, seats, baseline=self.pass_index > 0)
         scores = [game.result if game.tag == 0 else -game.result for game in ended]
-        with torch.no_grad():
-            log_p = log_policy(logits, legal)
-            entropy = -torch.where(legal, log_p.exp() * log_p, 0.0).sum(1).mean()
-        return {"reinforce/score": float(np.mean(scores) / 2 + 0.5), "reinforce/entropy": float(entropy)}
+        return {"reinforce/score": float(np.mean(scores) / 2 + 0.5), "reinforce/entropy": entropy}
 
     # -- value ---------------------------------------------------------------------------------------------------------
 
@@ -261,7 +218,7 @@ class AlphaGo(GameAgent):
         return {**metrics, "value/examples": float(num)}
 
     def _make_value_play(self) -> Mover:
-        policies = self.logits("sl"), self.logits("rl")
+        policies = self.learner.logits(SL), self.learner.logits(RL)
         lengths = self._all_records().lengths
         return ValuePlay(self.game, *policies, self.env.num_envs, lengths=lengths, rng=self._playing)
 
@@ -269,24 +226,15 @@ class AlphaGo(GameAgent):
         """Makes the updates that are due, once there is a batch to learn from."""
         planes, outcome = self.examples["planes"], self.examples["outcome"]
         held_out = self._held_out(np.arange(len(outcome)))
-        seen = np.flatnonzero(~held_out)
-        if len(seen) < self.config.batch_size or self.due < 1.0:
+        num = int(self.due)
+        if (~held_out).sum() < self.config.batch_size or num == 0:
             return {}
-        losses = []
-        self.networks["value"].train()
-        while self.due >= 1.0:
-            rows = seen[torch.randint(len(seen), (self.config.batch_size,), generator=self._learning).numpy()]
-            nothing = np.zeros((len(rows), self.game.num_actions), np.int8)
-            shown, _ = learning.seen_otherwise(self.game, planes[rows], nothing, self._learning)
-            x, z = learning.to_device(self.device, shown, outcome[rows])
-            loss = learning.value_loss(value_of(self.networks["value"], x), z)
-            learning.step(self.optimizers["value"], loss)
-            losses.append(loss.detach())
-            self.due -= 1.0
-        self.networks["value"].eval()
-        self._frozen.pop("value", None)
-        error = learning.value_error(self._freeze("value"), planes[held_out], outcome[held_out], self.device)
-        return {"value/loss": float(torch.stack(losses).mean()), "value/held_out_error": error}
+        with Progress("value updates", num, show=self.progress_bar) as progress:
+            loss = self.learner.fit_value(planes[~held_out], outcome[~held_out], num, on_update=progress.to)
+        self.due -= num
+        network = self.learner.freeze(VALUE)
+        error = learning.value_error(network, planes[held_out], outcome[held_out], self.device)
+        return {"value/loss": loss, "value/held_out_error": error}
 
     # -- what the phases share -----------------------------------------------------------------------------------------
 
@@ -314,51 +262,21 @@ class AlphaGo(GameAgent):
         """Goes on to a phase; the games that run are dropped."""
         self.phase = phase
         self.begin_episodes()
-        if phase == "reinforce":  # from p_σ, with a pool of it alone
-            self.networks["rl"].load_state_dict(self.networks["sl"].state_dict())
-            self.optimizers["rl"] = self._make_optimizer("rl")
-            self.pool.clear()
-            self.pool.add(self.networks["rl"])
+        if phase == "reinforce":
+            self.learner.begin_reinforcement()
             self.updates = 0
             self.examples.clear()
-            self._frozen.clear()
             self._replayed.clear()
 
     def _records_of(self, ended: list[Ended]) -> Records:
         return Records.of(self.game, [game.moves for game in ended], [game.result for game in ended])
 
-    def _make_optimizer(self, name: str) -> torch.optim.Optimizer:
-        config = self.config
-        rate = {"sl": config.learning_rate, "rl": config.reinforce_learning_rate, "value": config.value_learning_rate}
-        decay = 0.0 if name == "rl" else config.weight_decay
-        rate["rollout"] = config.rollout_learning_rate
-        return torch.optim.AdamW(self.networks[name].parameters(), lr=rate[name], weight_decay=decay)
-
     # -- what the networks say -----------------------------------------------------------------------------------------
-
-    def _freeze(self, name: str) -> nn.Module:
-        """Returns a network for evaluation alone, one of the four or of the pool."""
-        if name not in self._frozen:
-            kind, _, number = name.partition("-")
-            network = self.pool.selves[int(number)] if kind == "pool" else self.networks[name]
-            self._frozen[name] = fold(network)  # type: ignore[arg-type]  # takes any module with norms
-        return self._frozen[name]
-
-    def logits(self, name: str) -> Logits:
-        """Returns a policy as what plays calls it."""
-        network = self._freeze(name)
-
-        def logits(planes: Array) -> Tensor:
-            with torch.no_grad():
-                out: Tensor = network(torch.from_numpy(planes).to(self.device))
-            return out.float().cpu()
-
-        return logits
 
     def evaluate_planes(self, planes: Tensor) -> Evaluation:
         """Returns v_θ, and the logits of p_ρ; of p_σ as long as that is learned."""
-        policy = "rl" if self.phase in ("reinforce", "value") else "sl"
-        return Evaluation(value_of(self._freeze("value"), planes), self._freeze(policy)(planes))
+        policy = RL if self.phase in ("reinforce", "value") else SL
+        return Evaluation(value_of(self.learner.freeze(VALUE), planes), self.learner.freeze(policy)(planes))
 
     def evaluate(self, state: State, *, rng: torch.Generator, value_mix: float | None = None) -> Evaluation:
         """Returns what the search asks: (1 - λ) v_θ + λ z, and the logits of p_σ over the temperature.
@@ -372,19 +290,17 @@ class AlphaGo(GameAgent):
         value = torch.zeros(batch_size(state), device=self.device)
         with torch.no_grad():
             planes = torch.from_numpy(self.game.observe(state)).to(self.device)
-            logits = self._freeze("sl")(planes) / self.config.prior_temperature
+            logits = self.learner.freeze(SL)(planes) / self.config.prior_temperature
             if mix < 1.0:
-                value += (1.0 - mix) * value_of(self._freeze("value"), planes)
+                value += (1.0 - mix) * value_of(self.learner.freeze(VALUE), planes)
         if mix > 0.0:
             value += mix * self._roll_out(state, rng)
         return Evaluation(value, logits)
 
     def _roll_out(self, state: State, rng: torch.Generator) -> Tensor:
         seed = int(torch.randint(2**62, (1,), generator=rng, device=rng.device))
-        linear: LinearPolicy = self.networks["rollout"]  # type: ignore[assignment]
-        outcome = rollouts(
-            self.game, repeat(state, self.config.num_rollouts), *linear.arrays(), rng=np.random.default_rng(seed)
-        )
+        copies, policy = repeat(state, self.config.num_rollouts), self.learner.rollout_policy.arrays()
+        outcome = rollouts(self.game, copies, *policy, rng=np.random.default_rng(seed))
         return torch.from_numpy(outcome.reshape(-1, self.config.num_rollouts).mean(1)).to(self.device)
 
     def search(
@@ -437,33 +353,24 @@ class AlphaGo(GameAgent):
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Returns networks, optimisers, the pool, and where in which phase the agent is."""
-        state, moments = packing.pack({name: each.state_dict() for name, each in self.optimizers.items()})
-        tensors = packing.add_prefix(self.pool.to_file(), "pool/") | packing.add_prefix(moments, "optimizers")
-        for name, network in self.networks.items():
-            tensors |= packing.add_prefix(network.state_dict(), f"{name}/")
-        counters = {name: getattr(self, name) for name in ("phase", "pass_index", "chunk", "updates", "due")}
-        return {**counters, "optimizers": state}, tensors
+        data, tensors = self.learner.to_file()
+        return {**data, **{name: getattr(self, name) for name in _COUNTERS}, "phase": self.phase}, tensors
 
     def load_file(self, data: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Restores what `to_file` returned."""
-        for name, network in self.networks.items():
-            packing.load_weights(network, packing.with_prefix(tensors, f"{name}/"))
-        states = packing.unpack(data["optimizers"], packing.with_prefix(tensors, "optimizers"))
-        for name, optimizer in self.optimizers.items():
-            packing.load_optimizer(optimizer, states[name])
-        self.pool.load_file(packing.with_prefix(tensors, "pool/"))
-        self.phase, self.due = PHASES[PHASES.index(data["phase"])], float(data["due"])
-        self.pass_index, self.chunk, self.updates = (int(data[name]) for name in ("pass_index", "chunk", "updates"))
-        self._frozen.clear()
+        self.learner.load_file(data, tensors)
+        self.phase = PHASES[PHASES.index(data["phase"])]
+        for name, kind in _COUNTERS.items():
+            setattr(self, name, kind(data[name]))
         self._replayed.clear()
 
     def to_checkpoint(self) -> dict[str, Any]:
         """Returns where the random streams stand."""
-        streams = {"learning": self._learning.get_state(), "playing": self._playing.get_state()}
-        return {**streams, "recording": self._recording.bit_generator.state}
+        playing, recording = self._playing.get_state(), self._recording.bit_generator.state
+        return {"learning": self.learner.to_checkpoint(), "playing": playing, "recording": recording}
 
     def load_checkpoint(self, state: dict[str, Any]) -> None:
         """Sets the random streams to where they stood."""
-        self._learning.set_state(state["learning"])
+        self.learner.load_checkpoint(state["learning"])
         self._playing.set_state(state["playing"])
         self._recording.bit_generator.state = state["recording"]

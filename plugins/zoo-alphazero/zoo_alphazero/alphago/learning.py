@@ -58,7 +58,12 @@ def step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
 def batches(num: int, size: int, rng: torch.Generator) -> Iterator[Array]:
     """Yields the indices 0 to `num` - 1 in random order, about `size` at a time."""
     order = torch.randperm(num, generator=rng).numpy()
-    yield from np.array_split(order, max(1, round(num / size)))
+    yield from np.array_split(order, num_batches(num, size))
+
+
+def num_batches(num: int, size: int) -> int:
+    """Returns how many batches `batches` yields."""
+    return max(1, round(num / size))
 
 
 def seen_otherwise(game: Game, planes: Array, policy: Array, rng: torch.Generator) -> tuple[Array, Array]:

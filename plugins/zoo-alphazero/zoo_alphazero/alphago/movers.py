@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from stable_baselines3.common.vec_env import VecEnv
-from torch import Tensor
 
+from zoo_alphazero.alphago.learner import Logits
 from zoo_core.world_model import State, index
 from zoo_mcts.game_agent import choose_moves
 from zoo_mcts.games.game import Array, Game
-
-Logits = Callable[[Array], Tensor]  # planes [B, ...] -> logits [B, A] on the CPU
 
 
 class Mover(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from gymnasium.spaces import Box
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zoo_alphazero.networks import MLP, NETWORKS, BoardHead, Tower
+from zoo_alphazero.networks import MLP, NETWORKS, BoardHead, ConvNorm, Tower
 from zoo_core.seeding import construction_rng
 from zoo_mcts.games.game import Array, Game
 
@@ -108,6 +109,15 @@ class LinearPolicy(nn.Module):
         """Returns what rollouts compute with: weights `[F, A]` and bias `[A]`."""
         weight, bias = (tensor.detach().cpu().numpy() for tensor in (self.linear.weight, self.linear.bias))
         return np.ascontiguousarray(weight.T), bias.copy()
+
+
+def freeze(network: nn.Module) -> nn.Module:
+    """Returns a copy for evaluation alone, with the same output: norms are folded into convolutions."""
+    frozen = copy.deepcopy(network).eval().requires_grad_(False)
+    for module in frozen.modules():
+        if isinstance(module, ConvNorm):
+            module.fold()
+    return frozen.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def log_policy(logits: Tensor, legal: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class AlphaGoPlayer:
     def choose(self, game: Game, state: Positions, *, rng: np.random.Generator) -> Choice:
         """Chooses a move in each of B positions."""
         if self.deterministic:
-            logits = self.agent.logits(self.name)(game.observe(state))
+            logits = self.agent.learner.logits(self.name)(game.observe(state))
             return Choice(choose_moves(logits, torch.from_numpy(game.legal(state)), None))
         plan = self.agent.search(
             state,
