@@ -211,7 +211,7 @@ FEW = {"num_simulations": 4}
 GUMBEL_TIC_TAC_TOE = Lesson(
     "alphazero-gumbel-tic-tac-toe",
     "tictactoe_v3",
-    20_000,
+    30_000,
     Pupil(
         "gumbel, 4 simulations",
         preset="tic-tac-toe",
