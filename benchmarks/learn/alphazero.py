@@ -234,7 +234,7 @@ LESSONS = (TIC_TAC_TOE, GUMBEL_TIC_TAC_TOE)
 CONNECT_FOUR = Lesson(
     "alphazero-connect-four",
     "connect_four_v3",
-    600_000,
+    300_000,
     Pupil("alphazero", preset="connect-four"),
     (replace(UNTRAINED, preset="connect-four"),),
     connect_four.figures,
@@ -249,7 +249,6 @@ CONNECT_FOUR = Lesson(
     20_000,
     "points against minimax:5, network alone",
     checkpoint_every=40_000,
-    seeds=(0, 1),
 )
 LONG = (CONNECT_FOUR,)
 
