@@ -12,6 +12,7 @@ from benchmarks.learn import (
     dyna,
     figures,
     games,
+    muzero,
     pairs,
     planning,
     recipes,
@@ -104,14 +105,17 @@ CASES: dict[str, Callable[..., bool]] = {
     search.CASE: run_search,
     pairs.CASE: run_pairs,
     games.CASE: run_games,
-    **{each.case: partial(run_contest, each, "learn") for each in (*planning.CONTESTS, recipes.RECIPES)},
-    **{each.case: partial(run_lesson, each, "learn") for each in alphazero.LESSONS},
+    **{
+        each.case: partial(run_contest, each, "learn")
+        for each in (*planning.CONTESTS, recipes.RECIPES, *muzero.CONTESTS)
+    },
+    **{each.case: partial(run_lesson, each, "learn") for each in (*alphazero.LESSONS, *muzero.LESSONS)},
 }
 LONG: dict[str, Callable[..., bool]] = {  # much of an hour and more, or a GPU: run by name alone
-    **{each.case: partial(run_contest, each, "long") for each in planning.LONG},
+    **{each.case: partial(run_contest, each, "long") for each in (*planning.LONG, *muzero.LONG)},
     **{each.case: partial(run_contest, each, "headline") for each in planning.HEADLINE},
     **{each.case: partial(run_lesson, each, "long") for each in alphazero.LONG},
-    **{each.case: partial(run_lesson, each, "headline") for each in alphazero.HEADLINE},
+    **{each.case: partial(run_lesson, each, "headline") for each in (*alphazero.HEADLINE, *muzero.HEADLINE)},
 }
 GROUPS = {
     "dream-generality": tuple(task.case for task in dreams.GENERALITY),

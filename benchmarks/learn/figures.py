@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.learn import alphazero, dyna, planning, recipes, sweeping
+from benchmarks.learn import alphazero, dyna, muzero, planning, recipes, sweeping
 from benchmarks.learn.report import QUANTILES
 from benchmarks.machine import ROOT
 from benchmarks.results import DIRECTORY, Result, read_results
@@ -137,8 +137,11 @@ FIGURES: Mapping[str, Callable[[Axes, Result], None]] = {
     dyna.BLOCKING.case: draw_changing,
     dyna.SHORTCUT.case: draw_changing,
     sweeping.CASE: draw_sweeping,
-    **{each.case: draw_contest for each in (*planning.DRAWN, recipes.RECIPES)},
-    **{each.case: draw_lesson for each in (*alphazero.LESSONS, *alphazero.LONG, *alphazero.HEADLINE)},
+    **{each.case: draw_contest for each in (*planning.DRAWN, recipes.RECIPES, *muzero.CONTESTS, *muzero.LONG)},
+    **{
+        each.case: draw_lesson
+        for each in (*alphazero.LESSONS, *alphazero.LONG, *alphazero.HEADLINE, *muzero.LESSONS, *muzero.HEADLINE)
+    },
 }
 
 

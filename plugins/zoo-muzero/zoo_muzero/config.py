@@ -91,6 +91,33 @@ _PAPER_MODEL = {
 }
 _SEARCH = {"num_simulations": 50, "noise_alpha": 0.25, "value_scale": "min-max"}
 
+# Chosen on CartPole-v1, for minutes on one core.
+_CPU_MODEL = {"td_steps": 50, "value_support": 20, "reward_support": 2, "batch_size": 128}
+_CPU = {
+    "planner_config": {**_SEARCH, "num_simulations": 25},
+    "updates_per_step": 0.25,
+    "model_config": _CPU_MODEL,
+}
+# Chosen on tic-tac-toe: returns of games are chance enough, without priorities that look for it.
+_BOARD_MODEL = {
+    "network": "mlp",
+    "latent": 128,
+    "hidden": 256,
+    "value_support": 2,
+    "reward_support": 2,
+    "learning_rate": 2e-3,
+}
+_BOARD = {
+    "planner_config": {**_SEARCH, "num_simulations": 25, "noise_alpha": 1.0},
+    "initial_steps": 5_000,
+    "updates_per_step": 0.06,
+    "replay_capacity": 200_000,
+    "alpha": 0.0,
+    "temperatures": (1.0, 0.5, 0.25),
+    "random_opening": 6,
+    "model_config": _BOARD_MODEL,
+}
+
 
 @dataclass(frozen=True)
 class MuZeroConfig:
@@ -112,7 +139,38 @@ class MuZeroConfig:
     temperature_moves: int = 0  # of an episode at that temperature, the best ones after that; 0: all
     random_opening: int = 0  # a game begins with up to so many random moves, which are not learned from
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"model_config": _PAPER_MODEL}}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"model_config": _PAPER_MODEL},  # Atari
+        "cpu": _CPU,
+        "gumbel": {**_CPU, "planner": "gumbel-mcts", "planner_config": {"num_simulations": 25}},
+        "board": _BOARD,
+        "connect-four": {  # for a GPU
+            **_BOARD,
+            "num_games": 1_024,
+            "random_opening": 12,
+            "replay_capacity": 1_000_000,
+            "updates_per_step": 0.004,
+            "model_config": {
+                **_BOARD_MODEL,
+                "network": "conv",
+                "num_blocks": 4,
+                "batch_size": 1_024,
+                "learning_rate": 1e-3,
+            },
+        },
+        "minatar": {
+            **_CPU,
+            "updates_per_step": 0.25,
+            "model_config": {
+                **_CPU_MODEL,
+                "network": "mlp",
+                "latent": 128,
+                "hidden": 256,
+                "td_steps": 10,
+                "value_support": 10,
+            },
+        },
+    }
 
     def __post_init__(self) -> None:
         for name in ("num_games", "replay_capacity", "initial_steps"):
