@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import zoo_core
-from benchmarks.learn import cases, contest, figures, pairs, planning, recipes, report
+from benchmarks.learn import alphazero, cases, contest, figures, muzero, pairs, planning, recipes, report
 from benchmarks.learn.contest import START_SEED, Contender, Contest, CurveCallback
 from benchmarks.results import Condition, Run, read_results
 from zoo_core import SimulatorModel
@@ -197,9 +197,9 @@ def test_a_curve_has_the_points_that_all_seeds_have():
     def learned(*points):
         return contest.Learned(Run(0, 0.0), list(points))
 
-    curve = contest._curve(SMALL, [learned((10, 1.0), (20, 3.0), (30, 9.0)), learned((12, 2.0), (21, 5.0))])
+    curve = contest.joint_curve([learned((10, 1.0), (20, 3.0), (30, 9.0)), learned((12, 2.0), (21, 5.0))])
     assert (curve["at"], curve["mean"]) == ([11, 20], [1.5, 4.0])
-    assert contest._curve(SMALL, [learned((10, 1.0)), learned()]) is None
+    assert contest.joint_curve([learned((10, 1.0)), learned()]) is None
 
 
 # -- long runs ---------------------------------------------------------------------------------------------------------
@@ -369,7 +369,7 @@ def test_offline_everybody_learns_from_the_same_random_steps_alone(monkeypatch):
 def test_long_cases_run_by_name_alone():
     assert not set(cases.LONG) & set(cases.expand([]))
     assert cases.expand(["mbpo-hopper"]) == ["mbpo-hopper"]
-    by_name = (*planning.LONG, *planning.HEADLINE)
+    by_name = [each for module in (planning, alphazero, muzero) for each in (*module.LONG, *module.HEADLINE)]
     assert set(cases.LONG) == {each.case for each in by_name}
 
 
