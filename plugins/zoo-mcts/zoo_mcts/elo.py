@@ -52,7 +52,7 @@ def rate(points: Array, *, anchor: int | None = None) -> Ratings:
         points = points + 0.5 * (games > 0.0)
         games = points + points.T
     strength = _maximise(points, games)
-    covariance = np.linalg.pinv(_information(strength, games), hermitian=True)
+    covariance = _inverse(_information(strength, games))
     variance = np.diag(covariance)
     if anchor is not None:
         strength = strength - strength[anchor]
@@ -74,7 +74,7 @@ def _maximise(points: Array, games: Array) -> Array:
         surplus = (points - games * _win_prob(strength)).sum(1)
         if np.abs(surplus).max() < _TOLERANCE * games.sum():
             break
-        step = np.linalg.pinv(_information(strength, games), hermitian=True) @ surplus
+        step = _inverse(_information(strength, games)) @ surplus
         strength += step / max(1.0, float(np.abs(step).max()))
     centred: Array = strength - strength.mean()
     return centred
@@ -92,6 +92,13 @@ def _information(strength: Array, games: Array) -> Array:
     weight = games * prob * (1.0 - prob)
     information: Array = np.diag(weight.sum(1)) - weight
     return information
+
+
+def _inverse(information: Array) -> Array:
+    """Returns the pseudo-inverse: of the sums of rows, which are 0 up to rounding, nothing must be left."""
+    shift = np.full_like(information, 1.0 / len(information))
+    inverse: Array = np.linalg.inv(information + shift) - shift
+    return inverse
 
 
 def _reachable(edges: Array) -> Array:

@@ -23,11 +23,15 @@ def test_two_points_of_three_are_worth_120_4_over_the_anchor():
     assert elo == pytest.approx([120.412, 0.0], abs=1e-3)
 
 
-def test_the_margin_of_two_players_is_that_of_a_log_odds():
+@pytest.mark.parametrize("num", [2, 10, 200, 1_000, 100_000])
+@pytest.mark.parametrize("share", [0.5, 0.75, 0.98, 0.999])
+def test_the_margin_of_two_players_is_that_of_a_log_odds(num, share):
     # The variance of the log-odds of p after n games is 1 / (n p (1 - p)).
-    margin = rate(results([0, 75], [25, 0]), anchor=1).margin
-    assert margin[0] == pytest.approx(1.95996 * 400 / math.log(10) / math.sqrt(100 * 0.75 * 0.25), rel=1e-5)
-    assert margin[1] == 0.0
+    wins = min(round(num * share), num - 1)
+    points, prob = results([0, wins], [num - wins, 0]), wins / num
+    expected = 1.95996 * 400 / math.log(10) / math.sqrt(num * prob * (1 - prob))
+    assert rate(points, anchor=1).margin == pytest.approx([expected, 0.0], rel=1e-5, abs=1e-5)
+    assert rate(points).margin == pytest.approx([expected / 2, expected / 2], rel=1e-5)  # of the way from the mean
 
 
 def test_a_draw_is_half_a_win_and_half_a_loss():
@@ -72,7 +76,8 @@ def test_a_clean_sheet_is_rated_as_if_one_game_more_was_drawn():
     rated = rate(results([0, 100], [0, 0]))
     assert not rated.finite
     assert rated.elo[0] - rated.elo[1] == pytest.approx(400 * math.log10(100.5 / 0.5), abs=1e-6)
-    assert np.isfinite(rated.margin).all()
+    expected = 1.95996 * 400 / math.log(10) / math.sqrt(100.5 * 0.5 / 101)
+    assert rated.margin == pytest.approx([expected / 2] * 2, rel=1e-5)
 
 
 def test_players_in_two_groups_cannot_be_rated():
