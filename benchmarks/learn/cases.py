@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from benchmarks.learn import (
+    alphago,
     alphazero,
     contest,
     dreams,
@@ -65,6 +66,11 @@ def run_pairs(*, seeds: Sequence[int] | None = None, jobs: int = 2, keep_control
 def run_games(*, seeds: Sequence[int] | None = None, jobs: int = 2, keep_controls: bool = False) -> bool:
     """Proves the rules of games; it has seeds of its own, and no figure."""
     return report(games.CASE, games.measure(jobs=jobs), write=seeds is None)
+
+
+def run_alphago(*, seeds: Sequence[int] | None = None, jobs: int = 2, keep_controls: bool = False) -> bool:
+    """Runs the case of AlphaGo, as `run_search` does that of tree search."""
+    return report(alphago.CASE, alphago.measure(alphago.SEEDS if seeds is None else seeds, jobs), write=seeds is None)
 
 
 def run_contest(

@@ -29,6 +29,21 @@ class AlphaGoConfig(GameAgentConfig):
             "record_players": ("minimax:6",),
             "record_games": 100_000,
         },
+        "connect-four": {  # minutes on one core
+            "num_games": 128,
+            "num_blocks": 2,
+            "channels": 32,
+            "record_games": 6_000,
+            "record_random_prob": 0.15,
+            "supervised_epochs": 6,
+            "reinforce_updates": 150,
+            "reinforce_learning_rate": 3e-4,
+            "pool_interval": 25,
+            "value_samples": 6.0,
+            "planner_config": {"num_simulations": 50},
+            "prior_temperature": 1.0,
+            "num_rollouts": 8,
+        },
     }
 
     # the games that everything begins with

@@ -74,6 +74,11 @@ class Learner:
 
         return logits
 
+    def set_weights(self, name: str, weights: dict[str, Tensor]) -> None:
+        """Replaces the weights of a network."""
+        packing.load_weights(self.networks[name], weights)
+        self._frozen.pop(name, None)
+
     @property
     def rollout_policy(self) -> LinearPolicy:
         """p_π."""
