@@ -116,6 +116,7 @@ CASES: dict[str, Callable[..., bool]] = {
         for each in (*planning.CONTESTS, recipes.RECIPES, *muzero.CONTESTS)
     },
     **{each.case: partial(run_lesson, each, "learn") for each in (*alphazero.LESSONS, *muzero.LESSONS)},
+    alphago.CASE: run_alphago,
 }
 LONG: dict[str, Callable[..., bool]] = {  # much of an hour and more, or a GPU: run by name alone
     **{each.case: partial(run_contest, each, "long") for each in (*planning.LONG, *muzero.LONG)},
