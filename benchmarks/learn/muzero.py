@@ -39,7 +39,6 @@ CART_POLE = Contest(
     muzero(),
     (
         untrained("cpu"),
-        muzero("gumbel muzero", preset="gumbel", note="sequential halving, the same number of simulations"),
         Contender("ppo alone", "ppo", note="Stable-Baselines3, the same steps"),
         Contender("dqn alone", "dqn", note="Stable-Baselines3, the same steps"),
     ),
