@@ -20,19 +20,21 @@ from zoo_mcts.gumbel import Halving
 from zoo_mcts.policy_tree import ROOT, PolicyTree, backup, make_node, set_prior
 
 NO_ACTION = -1
-MOST_WORK = 2_500_000  # roots times weights, up to which it is faster than calls of torch; measured
+MOST_WORK = 4_000_000  # roots times weights, up to which it is faster than calls of torch; measured
 
 
 class Room(NamedTuple):
     """Where a search in a dense model keeps what it works on.
 
     Attributes:
-        latents: float32 `[B, M, F]` of all nodes.
+        roots: float32 `[B, F]` latents.
+        latents: float32 `[M, F]` of the nodes of one tree after another.
         work: float32 `[3 * W]`, three times the width of the widest layer: what goes into a layer and comes out.
         logits: float32 `[1, A]` of the policy at the new node.
         legal: bool `[0, A]`: everything is.
     """
 
+    roots: Array
     latents: Array
     work: Array
     logits: Array
@@ -66,11 +68,10 @@ def make_room(dense: DenseModel, roots: Array, num_nodes: int) -> Room:
         raise ValueError(
             f"the features of {len(roots)} roots must be latents [{len(roots)}, {size}], got {roots.shape}"
         )
-    latents = np.empty((len(roots), num_nodes, size), np.float32)
-    latents[:, ROOT] = roots
     num_actions = int(dense.sizes[-1, 1])
     return Room(
-        latents=latents,
+        roots=roots,
+        latents=np.empty((num_nodes, size), np.float32),
         work=np.empty(3 * width, np.float32),
         logits=np.empty((1, num_actions), np.float32),
         legal=np.zeros((0, num_actions), np.bool_),
@@ -87,6 +88,7 @@ def search_puct(
         -1, or a row in which the logits of some node are no policy; they are left in `room.logits`.
     """
     for row in range(len(tree.node)):
+        _copy(room.roots[row], room.latents[ROOT])
         for simulation in range(1, num_simulations + 1):
             puct.walk(tree, row, explore, rescale)
             if not _grow(tree, row, dense, room, simulation, gamma, False):
@@ -100,6 +102,7 @@ def search_gumbel(
 ) -> int:
     """Makes all simulations of `gumbel-mcts` from each root; returns what `search_puct` does."""
     for row in range(len(tree.node)):
+        _copy(room.roots[row], room.latents[ROOT])
         for simulation in range(1, num_simulations + 1):
             gumbel.walk(tree, row, halving, simulation)
             if not _grow(tree, row, dense, room, simulation, gamma, True):
@@ -112,21 +115,18 @@ def _grow(tree: PolicyTree, row: int, dense: DenseModel, room: Room, new: int, g
     """Ends a simulation: makes its node, and tells the way there its return; says whether the logits are a policy."""
     if tree.ended[row] != ROOT:  # in a model without ends: there is nothing left to do
         return True
-    work, width, size = room.work, len(room.work) // 3, room.latents.shape[2]
-    for i in range(size):
-        work[i] = room.latents[row, tree.node[row], i]
+    work, width, size = room.work, len(room.work) // 3, room.latents.shape[1]
+    _copy(room.latents[tree.node[row]], work)
     at, offset = _run(dense, TRUNK, tree.action[row], work, 0, 0)
     if dense.scaled:
         _scale(work[at : at + size])
-    for i in range(size):
-        room.latents[row, new, i] = work[at + i]
+    _copy(work[at : at + size], room.latents[new])
     end, offset = _run(dense, REWARD, NO_ACTION, work, at, offset)
     reward = _number(work[end : end + width], dense.supports[0])
     end, offset = _run(dense, VALUE, NO_ACTION, work, at, offset)
     value = _number(work[end : end + width], dense.supports[1])
     end, offset = _run(dense, POLICY, NO_ACTION, work, at, offset)
-    for action in range(len(tree.scores)):
-        room.logits[0, action] = work[end + action]
+    _copy(work[end : end + len(tree.scores)], room.logits[0])
     make_node(tree, row, new, reward, np.float32(dense.sign), value)
     proper = set_prior(tree, row, new, room.logits, room.legal, 0, as_logits)
     if proper:
@@ -225,6 +225,12 @@ def _layer(weights: Array, offset: int, inputs: Array, bias: Array, outputs: Arr
         for i in range(num_inputs):
             one += inputs[i] * first[i]
         outputs[j] = one + bias[j]
+
+
+@compiled
+def _copy(source: Array, target: Array) -> None:
+    for i in range(len(source)):
+        target[i] = source[i]
 
 
 @compiled

@@ -107,7 +107,7 @@ class PolicySearch(Planner):
         legal = model.legal_actions(state)
         value, logits, mask = NO_LEAVES.value, NO_LEAVES.logits, NO_LEAVES.legal
         if legal is not None:
-            mask = legal.cpu().numpy()
+            mask = np.ascontiguousarray(legal.cpu().numpy())
         if self.evaluate is not None:
             evaluation = evaluate_all(self.evaluate, state, num_actions, rng=rng)
             value = _array(evaluation.value)
@@ -126,7 +126,8 @@ class MCTS(PolicySearch):
     `weights` the shares `[B, A]` of the visits.
 
     Differs from the papers: at a node that was not visited since it was made the prior decides; equals are chosen from
-    at random; "min-max" scales the values of edges, which have the rewards in them.
+    at random; "min-max" scales the values of edges, which have the rewards in them, and gives what was never tried the
+    mean value of its node.
     """
 
     config_class = MCTSConfig
@@ -235,8 +236,7 @@ def _check(bad: int, leaves: Leaves) -> None:
 def _array(values: Tensor) -> Array:
     if values.dtype is not torch.float32 or values.device.type != "cpu":
         values = values.to("cpu", torch.float32)
-    array: Array = values.numpy()
-    return array
+    return np.ascontiguousarray(values.numpy())  # a loop is compiled anew for arrays with gaps
 
 
 @functools.lru_cache(maxsize=8)

@@ -33,6 +33,7 @@ class PolicyTree(NamedTuple):
         reward: float32 `[B, M]` of that step.
         carry: float32 `[B, M]` what the return after it counts, but for the discount: `continues * sign`.
         worth: float32 `[B, M]` value that `evaluate` gave the node.
+        mean: float32 `[B, M]` mean of that value and the returns from the node.
         low: float32 `[B]` least value that an edge had.
         high: float32 `[B]` greatest value that an edge had.
         node: int64 `[B]` where the simulation leaves what is known.
@@ -53,6 +54,7 @@ class PolicyTree(NamedTuple):
     reward: Array
     carry: Array
     worth: Array
+    mean: Array
     low: Array
     high: Array
     node: Array
@@ -106,6 +108,7 @@ def make_tree(num_nodes: int, num_actions: int, seeds: Array) -> PolicyTree:
         reward=np.empty(nodes, np.float32),
         carry=np.empty(nodes, np.float32),
         worth=np.empty(nodes, np.float32),
+        mean=np.empty(nodes, np.float32),
         low=np.full(num, np.inf, np.float32),
         high=np.full(num, -np.inf, np.float32),
         node=np.full(num, ROOT),
@@ -126,6 +129,7 @@ def clear_node(tree: PolicyTree, row: int, node: int, value: Any) -> None:
         tree.value[row, node, action] = 0.0
     tree.total[row, node] = 0
     tree.worth[row, node] = value
+    tree.mean[row, node] = value if np.isfinite(value) else np.float32(0.0)  # only a root is kept with another
 
 
 @compiled
@@ -230,6 +234,7 @@ def backup(tree: PolicyTree, row: int, end: int, value: Any, gamma: float) -> No
         tree.visits[row, node, action] = visits
         tree.value[row, node, action] = mean
         tree.total[row, node] += 1
+        tree.mean[row, node] += (outcome - tree.mean[row, node]) / (1 + tree.total[row, node])
         tree.low[row] = min(tree.low[row], mean)
         tree.high[row] = max(tree.high[row], mean)
 

@@ -29,17 +29,21 @@ def choose(tree: PolicyTree, row: int, node: int, explore: Array, rescale: bool)
         row: the tree's.
         node: where.
         explore: see `exploration`.
-        rescale: scale Q to [0, 1] by the least and the greatest value in the tree, as MuZero does. Q is 0 on either
-            scale where nothing was tried, and where all values are the same.
+        rescale: scale Q to [0, 1] by the least and the greatest value in the tree, as MuZero does; all Q are 0 where
+            these are the same. What was never tried has then the mean value of the node, as in mctx: with the paper's
+            0, the least in the tree, searches with many actions follow the first that is better than that. Else Q is 0
+            where nothing was tried.
     """
     prior, visits, value, scores = tree.prior[row, node], tree.visits[row, node], tree.value[row, node], tree.scores
     factor = explore[tree.total[row, node]]
-    low, scale = np.float32(0.0), np.float32(1.0)
+    low, scale, untried = np.float32(0.0), np.float32(1.0), np.float32(0.0)
     if rescale:
-        low, span = tree.low[row], tree.high[row] - tree.low[row]
-        scale = np.float32(1.0) / span if span > 0.0 else np.float32(0.0)
+        known = tree.high[row] > tree.low[row]
+        low = tree.low[row] if known else np.float32(0.0)
+        scale = np.float32(1.0) / (tree.high[row] - low) if known else np.float32(0.0)
+        untried = min(max((tree.mean[row, node] - low) * scale, np.float32(0.0)), np.float32(1.0))
     for action in range(len(scores)):
-        quality = (value[action] - low) * scale if visits[action] > 0 else np.float32(0.0)
+        quality = (value[action] - low) * scale if visits[action] > 0 else untried
         scores[action] = quality + factor * prior[action] / np.float32(1 + visits[action])
     best, best_score, ties = -1, np.float32(-np.inf), 1
     for action in range(len(scores)):

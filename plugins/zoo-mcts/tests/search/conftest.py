@@ -24,6 +24,8 @@ def tree_of(prior, visits, value, *, num_nodes=2, worth=0.0, rows=1):
         getattr(tree, name)[:, ROOT] = given
     tree.total[:, ROOT], tree.worth[:, ROOT] = sum(visits), worth
     tried = [v for v, n in zip(value, visits, strict=True) if n > 0]
+    returns = sum(v * n for v, n in zip(value, visits, strict=True))
+    tree.mean[:, ROOT] = (worth + returns) / (1 + sum(visits))
     if tried:
         tree.low[:], tree.high[:] = min(tried), max(tried)
     return tree

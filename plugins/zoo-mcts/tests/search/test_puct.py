@@ -30,6 +30,12 @@ def test_what_was_never_tried_counts_as_0(hand_made):
     assert puct.choose(tree, 0, 0, EXPLORE, False) == 1
 
 
+@pytest.mark.parametrize(("worth", "chosen"), [(2.0, 2), (0.4, 1)])
+def test_on_the_scale_of_the_tree_it_counts_as_its_node(hand_made, worth, chosen):
+    tree = hand_made([0.0, 0.0, 0.0], [1, 1, 0], [0.0, 0.6, 0.0], worth=worth)  # a node of (worth + 0.6) / 3
+    assert puct.choose(tree, 0, 0, EXPLORE, True) == chosen
+
+
 def test_the_prior_decides_where_nothing_was_tried(hand_made):
     assert puct.choose(hand_made([0.2, 0.5, 0.3], [0, 0, 0], [0, 0, 0]), 0, 0, EXPLORE, False) == 1
 
