@@ -33,6 +33,7 @@ def test_what_was_never_tried_counts_as_0(hand_made):
 @pytest.mark.parametrize(("worth", "chosen"), [(2.0, 2), (0.4, 1)])
 def test_on_the_scale_of_the_tree_it_counts_as_its_node(hand_made, worth, chosen):
     tree = hand_made([0.0, 0.0, 0.0], [1, 1, 0], [0.0, 0.6, 0.0], worth=worth)  # a node of (worth + 0.6) / 3
+    tree.high[:] = 10.0  # elsewhere in the tree
     assert puct.choose(tree, 0, 0, EXPLORE, True) == chosen
 
 
