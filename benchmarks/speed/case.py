@@ -16,6 +16,8 @@ CASES = {  # name: module with `measure() -> Measured`
     "ensemble-batch": "benchmarks.speed.ensemble_batch",
     "load": "benchmarks.speed.load",
     "mbpo-rollout": "benchmarks.speed.mbpo_rollout",
+    "mcts": "benchmarks.speed.mcts_search",
+    "mcts-tree": "benchmarks.speed.mcts_tree",
     "pets-plan": "benchmarks.speed.pets_plan",
     "replay": "benchmarks.speed.replay",
     "sb3-overhead": "benchmarks.speed.sb3_overhead",
