@@ -201,6 +201,21 @@ def test_the_search_wins_where_it_can_whatever_was_learned(small, game, kind):
     assert choice.weights[0, [0, 1, 3, 4]].sum() == 0.0
 
 
+def test_one_search_has_the_value_alone_and_the_other_the_mix_of_the_config(small, game, monkeypatch):
+    agent, asked = small(value_mix=0.5), []
+    original = agent.evaluate
+
+    def evaluate(state, *, rng, value_mix=None):
+        asked.append(agent.config.value_mix if value_mix is None else value_mix)
+        return original(state, rng=rng, value_mix=value_mix)
+
+    monkeypatch.setattr(agent, "evaluate", evaluate)
+    for kind, mix in (("search with value", 0.0), ("search with mix", 0.5)):
+        agent.player(kind).choose(game, game.initial(1), rng=np.random.default_rng(0))
+        assert {*asked} == {mix}
+        asked.clear()
+
+
 def test_the_networks_alone_play_their_likeliest_legal_move(small, game):
     agent = small().learn(STEPS)
     state = game.play(game.initial(1), np.array([4])).state
