@@ -101,12 +101,24 @@ def trees_table() -> str:
     return _markdown(("`tree`", *(f"{int(num):,} simulations" for num in budgets)), rows)
 
 
+def games_table() -> str:
+    """What was played of each game to prove its rules, and how fast."""
+    rows = []
+    for name, counted in read_results("learn")["games-proof"].extra["games"].items():
+        agree = "all" if not counted["differences"] else f"not in {len(counted['differences'])} lots of games"
+        moves = f"{counted['plies'] + counted['clone_plies']:,}"
+        speeds = (f"{counted[speed]:,}" for speed in ("plies_per_s", "env_plies_per_s"))
+        rows.append((f"`{name}`", moves, f"{counted['illegal']:,}", agree, *speeds))
+    return _markdown(("game", "moves", "illegal ones", "agree", "moves a second", "in the environment"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "plugins": plugins_table,
     "learn": learn_table,
     "speed": speed_table,
     "soundness": soundness_table,
     "trees": trees_table,
+    "games": games_table,
     **{agent: partial(learn_table, f"{agent}-", "../../") for agent in ("mbpo", "mpc", "pets")},
 }
 

@@ -77,6 +77,7 @@ def play(name: str, seed: int, num_games: int) -> Piece:
     """Plays some games of one kind, until something differs."""
     game = _game(name)
     make_env = _raw_connect_four if name == REPLAYED else environment_of(game)
+    game.play(game.initial(1), game.legal(game.initial(1)).argmax(1))  # compiles what is compiled, before time is taken
     try:
         return Piece(prove(game, make_env, num_games, seed=seed), "")
     except Disagreement as error:
