@@ -250,6 +250,14 @@ def test_games_of_a_file_take_the_place_of_the_bots(small, games, tmp_path):
     assert agent.phase == "reinforce"
 
 
+def test_what_bots_played_can_be_kept_and_learned_from_again(small, until, tmp_path):
+    first = until(small(), "supervise")
+    path = first.recorded_games().save(tmp_path / "games")
+    second = until(small(records=str(path)), "reinforce")
+    assert second.num_timesteps == 0
+    np.testing.assert_array_equal(second.records["moves"], first.records["moves"])
+
+
 def test_records_can_be_handed_over(small, games):
     agent = small()
     agent.take(games)
@@ -262,7 +270,7 @@ def test_records_of_another_game_are_refused(small, games):
 
 
 def test_a_file_that_is_missing_is_named(small):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(RecordError, match="there are no records of games at nowhere"):
         small(records="nowhere.zip").learn(4)
 
 
@@ -276,7 +284,7 @@ def test_too_few_games_to_hold_some_out_are_named(small, games):
 def test_an_agent_that_was_saved_without_its_records_says_so_where_it_needs_them(small, until, tmp_path):
     agent = until(small(), "supervise")
     path = agent.save(tmp_path / "agent", exclude=agent.recordings)
-    with pytest.raises(ZooError, match="no records of games any more"):
+    with pytest.raises(ZooError, match="no records of games, or not any more"):
         AlphaGo.load(path, env="tictactoe_v3", device="cpu").learn(4)
 
 

@@ -124,7 +124,7 @@ class AlphaGo(GameAgent):
 
     def supervise(self) -> dict[str, float]:
         """Learns p_σ and p_π from the positions of some of the recorded games, once each."""
-        num_chunks = -(-len(self._all_records()) // self.config.chunk_games)
+        num_chunks = -(-len(self.recorded_games()) // self.config.chunk_games)
         total = num_chunks * self.config.supervised_epochs
         seen, held_out = self._replay_chunk(self.chunk % num_chunks, num_chunks)
         num = learning.num_batches(len(seen.action), self.config.batch_size)
@@ -143,7 +143,7 @@ class AlphaGo(GameAgent):
         """Returns the positions of a part of the records to learn from, and those that are held out."""
         key = chunk, num_chunks
         if key not in self._replayed:
-            records = self._all_records()
+            records = self.recorded_games()
             games = np.array_split(np.arange(len(records)), num_chunks)[chunk]
             held_out = self._held_out(games)
             if held_out.all() or not held_out.any():
@@ -157,12 +157,17 @@ class AlphaGo(GameAgent):
         mask: Array = indices % round(1.0 / self.config.holdout) == 0
         return mask
 
-    def _all_records(self) -> Records:
+    def recorded_games(self) -> Records:
+        """Returns the games that the agent learns from; they can be saved, and read again by `config.records`.
+
+        Raises:
+            ZooError: there are none, or not any more.
+        """
         log = self.records
         if len(log["lengths"]) == 0:
             raise ZooError(
-                "the agent has no records of games any more: go on from a checkpoint, or from a file that was saved "
-                "with its recordings and is loaded with as many games"
+                "the agent has no records of games, or not any more: go on from a checkpoint, or from a file that was "
+                "saved with its recordings and is loaded with as many games"
             )
         kwargs = dict(self.game.kwargs)
         return Records(self.game.id, kwargs, log["moves"], log["lengths"], log["results"])
@@ -219,7 +224,7 @@ class AlphaGo(GameAgent):
 
     def _make_value_play(self) -> Mover:
         policies = self.learner.logits(SL), self.learner.logits(RL)
-        lengths = self._all_records().lengths
+        lengths = self.recorded_games().lengths
         return ValuePlay(self.game, *policies, self.env.num_envs, lengths=lengths, rng=self._playing)
 
     def _fit_value(self) -> dict[str, float]:

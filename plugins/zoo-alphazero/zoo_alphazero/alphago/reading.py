@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zoo_alphazero.alphago.records import RecordError, Records, check, check_same_game
+from zoo_core import archive
 from zoo_core.errors import ZooError
 from zoo_core.world_model import index
 from zoo_mcts.games.game import Array, Game
@@ -33,11 +34,13 @@ def read_records(path: str | Path, game: Game) -> Records:
         game: the rules.
 
     Raises:
-        FileNotFoundError: there is nothing at the path.
-        RecordError: a game is illegal, truncated or of another kind; the message names file, game and move.
+        RecordError: there is nothing at the path, or a game is illegal, truncated or of another kind; the message names
+            file, game and move.
         CheckpointError: a file of the zoo is damaged.
     """
     path = Path(path)
+    if not path.exists() and not archive.archive_path(path).is_file():
+        raise RecordError(f"there are no records of games at {path}")
     if path.is_dir():
         files = sorted(each for each in path.rglob("*") if each.suffix.lower() in _SUFFIXES)
         if not files:
