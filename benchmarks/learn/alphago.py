@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import zoo_core
-from benchmarks.learn.contest import SEEDS
+from benchmarks.learn.contest import RUNS_REQUIRED, SEEDS
 from benchmarks.learn.report import Measured, for_all_seeds
 from benchmarks.results import Bar, Condition, Control, Run
 from zoo_alphazero.alphago.learner import RL, ROLLOUT, SL
@@ -56,7 +56,7 @@ def measure(seeds: Sequence[int] = SEEDS, jobs: int = 2) -> Measured:
         "p_values": "two-sided, exact binomial on the games that were not drawn",
         "seeds_at_a_time": jobs,
     }
-    return Measured(Bar(conditions, len(seeds)), [runs[CASE] for runs in of_seeds], controls, extra)
+    return Measured(Bar(conditions, min(RUNS_REQUIRED, len(seeds))), [runs[CASE] for runs in of_seeds], controls, extra)
 
 
 def learn(seed: int) -> dict[str, Run]:
