@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from gymnasium import spaces
 
 from zoo_mcts.games.game import Game, Played
+
+torch.set_num_threads(1)  # networks are tiny
 
 SMALL = {
     "num_games": 4,
