@@ -112,6 +112,12 @@ def test_updates_learn_policy_and_value():
     assert float(last["value_loss"]) < 0.05
 
 
+def test_a_network_is_in_the_mode_of_evaluation_between_updates():
+    learner = make_learner()
+    learner.update(some_positions(2))
+    assert not learner.network.training
+
+
 def test_planes_may_be_of_any_type():
     learner = make_learner()
     seen = some_positions(2).planes
