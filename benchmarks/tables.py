@@ -119,7 +119,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "soundness": soundness_table,
     "trees": trees_table,
     "games": games_table,
-    **{agent: partial(learn_table, f"{agent}-", "../../") for agent in ("mbpo", "mpc", "pets")},
+    **{agent: partial(learn_table, f"{agent}-", "../../") for agent in ("mbpo", "mpc", "muzero", "pets")},
 }
 
 

@@ -258,3 +258,16 @@ def test_an_environment_is_refused_where_a_game_is_named(make):
 def test_what_cannot_be_is_refused_before_the_first_step(make, config, message):
     with pytest.raises((ValueError, zoo_core.ZooError), match=message):
         make(config=config)
+
+
+def test_dreams_begin_where_episodes_began(make, player):
+    model = make().learn(60).world_model
+    starts = model.starts
+    assert 1 < len(starts) < 10
+    assert (np.abs(starts) <= 0.05).all()  # where CartPole-v1 begins
+    assert model.env_id == "CartPole-v1"
+    assert 50 <= model.replay_steps <= 60  # at the last update
+    boards = player(config={"num_games": 600}).learn(6_000).world_model.starts
+    assert len(boards["observation"]) == 1_024
+    assert not boards["observation"].any()
+    assert boards["action_mask"].all()

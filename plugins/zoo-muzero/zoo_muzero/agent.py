@@ -73,6 +73,7 @@ class MuZeroAgent(Agent):
         if not isinstance(model, MuZeroModel):
             raise ValueError(f"model={self.config.model} is no MuZeroModel, which is what this agent learns")
         self.model = model
+        model.env_id = getattr(self, "env_id", None)  # none without an environment
         self.searches = Searches(model, self.config.planner, self.config.planner_config)
         self._learning = make_rng(self.seed, "learning", device=self.device)
         self._acting = make_rng(self.seed, "acting", device=self.device)
@@ -123,6 +124,7 @@ class MuZeroAgent(Agent):
 
     def train(self) -> dict[str, float]:
         """Makes one update on positions drawn from the trajectories."""
+        self.model.replay_steps = len(self.replay)
         batch = self.replay.sample(self.model.config.batch_size, rng=self._learning, device=self.device)
         return self.model.update(batch)
 
@@ -192,8 +194,8 @@ class MuZeroAgent(Agent):
 
     # -- board games ---------------------------------------------------------------------------------------------------
 
-    def evaluate(self, state: State, *, rng: torch.Generator | None = None) -> Evaluation:
-        """Returns what the network alone says of positions of `game`."""
+    def network_alone(self, state: State) -> Evaluation:
+        """Returns what the network says of positions of `game`, without a search."""
         with torch.no_grad():
             return self.model.evaluate(self._root(state))
 

@@ -46,6 +46,7 @@ class SelfPlay:
         if self._obs is None:
             self._obs = agent.env.reset()
         self._draw_openings()
+        agent.model.keep_starts(self._obs, np.flatnonzero(self._first))
         player = self._player()
         obs = spaces.to_tensor(agent.observation_space, self._obs, agent.device)
         with torch.no_grad():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import optree
 import torch
 from gymnasium import spaces as gym_spaces
 from torch import Tensor
@@ -15,7 +16,7 @@ from zoo_core import spaces
 from zoo_core.planner import Evaluation
 from zoo_core.replay import Replay
 from zoo_core.seeding import construction_rng
-from zoo_core.world_model import ModelStep, WorldModel
+from zoo_core.world_model import MAX_STARTS, ModelStep, WorldModel
 from zoo_mcts.dense import DenseModel
 from zoo_muzero.config import MuZeroModelConfig
 from zoo_muzero.losses import Batch, muzero_losses
@@ -176,6 +177,21 @@ class MuZeroModel(WorldModel):
         self.remember(replay)
         num_updates = self.config.num_updates if max_updates is None else min(max_updates, self.config.num_updates)
         return fit_to_replay(self, replay, num_updates, rng=rng, callback=callback)
+
+    def keep_starts(self, obs: Any, rows: Any) -> None:
+        """Keeps the first 1,024 observations with which episodes began, for dreams to begin there.
+
+        Args:
+            obs: NumPy batch in the layout of the observation space.
+            rows: which of them begin an episode, `[N]`.
+        """
+        space = self.observation_space
+        kept = 0 if self.starts is None else len(optree.tree_leaves(self.starts)[0])
+        rows = rows[: MAX_STARTS - kept]
+        if len(rows):
+            fresh = spaces.map_space(space, lambda _, leaf: np.array(leaf[rows]), obs)
+            both = [fresh] if self.starts is None else [self.starts, fresh]
+            self.starts = spaces.map_space(space, lambda _, *leaves: np.concatenate(leaves), *both)
 
     def update(self, batch: Batch, *, rng: torch.Generator | None = None) -> dict[str, float]:
         """Makes one gradient step."""
