@@ -112,6 +112,26 @@ def games_table() -> str:
     return _markdown(("game", "moves", "illegal ones", "agree", "moves a second", "in the environment"), rows)
 
 
+def alphazero_table() -> str:
+    """What AlphaZero and the controls beside it came to in each game, by the network alone and by its search."""
+    rows = []
+    results = [(kind, *each) for kind in ("learn", "long", "headline") for each in read_results(kind).items()]
+    for kind, case, result in (each for each in results if each[1].startswith("alphazero-")):
+        judged, _, game = result.extra["task"].partition(" on ")
+        link = f"[{game}](../../benchmarks/results/{kind}/{case}.json)"
+        players = [(f"**{judged}**", result.runs)]
+        players += [(control.name, control.runs) for control in result.controls if control.runs]
+        for player, runs in players:
+            means = {figure: mean(run.figures[figure] for run in runs) for figure in runs[0].figures}
+            means["network" if "search" in means else "search"] = mean(run.score for run in runs)
+            shares = (means.get(figure) for figure in ("network", "search", "losses_second", "error_begin_hard"))
+            cells = ("–" if share is None else f"{share:.1%}" for share in shares)
+            rows.append((link, player, str(len(runs)), f"{max(run.env_steps for run in runs):,}", *cells))
+            link = ""
+    header = ("game", "who", "seeds", "moves", "network alone", "search", "lost as second", "errs in hard positions")
+    return _markdown(header, rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "plugins": plugins_table,
     "learn": learn_table,
@@ -119,6 +139,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "soundness": soundness_table,
     "trees": trees_table,
     "games": games_table,
+    "alphazero": alphazero_table,
     **{agent: partial(learn_table, f"{agent}-", "../../") for agent in ("mbpo", "mpc", "muzero", "pets")},
 }
 
