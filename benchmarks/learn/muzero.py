@@ -88,7 +88,7 @@ def network_alone(agent: Any) -> float:
     """Returns the share of decision states in which the likeliest legal move of the network is right."""
     states = solved.decision_states()
     legal = torch.from_numpy(agent.game.legal(states))
-    move = agent.evaluate(states).logits.cpu().masked_fill(~legal, -torch.inf).argmax(1)
+    move = agent.network_alone(states).logits.cpu().masked_fill(~legal, -torch.inf).argmax(1)
     return solved.accuracy(states, np.asarray(move))
 
 

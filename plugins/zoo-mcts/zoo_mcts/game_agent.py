@@ -101,10 +101,14 @@ class GameAgent(Agent):
             The value `[B]` for the player to move, and logits `[B, A]` that know nothing of the rules.
         """
 
-    def evaluate(self, state: State, *, rng: torch.Generator) -> Evaluation:
-        """Returns what the network says of positions; what a search asks."""
+    def network_alone(self, state: State) -> Evaluation:
+        """Returns what the network says of positions, without a search."""
         with torch.no_grad():
             return self.evaluate_planes(torch.from_numpy(self.game.observe(state)).to(self.device))
+
+    def evaluate(self, state: State, *, rng: torch.Generator) -> Evaluation:
+        """Returns what a search asks of positions: by default, what the network says."""
+        return self.network_alone(state)
 
     @abstractmethod
     def search(

@@ -25,7 +25,7 @@ class Learned:
         self.game = game
         self.asked = []
 
-    def evaluate(self, state, *, rng):
+    def network_alone(self, state):
         num = batch_size(state)
         return Evaluation(torch.full((num,), 0.25), torch.arange(7.0).repeat(num, 1))
 

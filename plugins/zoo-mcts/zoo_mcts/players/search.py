@@ -63,7 +63,7 @@ class AgentPlayer:
     """An agent of the zoo that plays board games, searching as it was set up to, with other simulations, or not at all.
 
     Args:
-        agent: has `game`, `evaluate` and `search`, as `zoo_mcts.game_agent.GameAgent`.
+        agent: has `game`, `network_alone` and `search`, as `zoo_mcts.game_agent.GameAgent`.
         name: as users call it.
         num_simulations: of its search; None takes those of its config.
         network: let the policy of its network choose, without a search.
@@ -113,11 +113,11 @@ class AgentPlayer:
 
     def choose(self, game: Game, state: Positions, *, rng: np.random.Generator) -> Choice:
         """Takes the move that the search or the network recommends, without noise."""
-        source = _torch_rng(rng, self.agent.device)
         if not self.network:
+            source = _torch_rng(rng, self.agent.device)
             plan = self.agent.search(state, num_simulations=self.num_simulations, rng=source, deterministic=True)
             return _to_choice(plan)
-        evaluation = self.agent.evaluate(state, rng=source)
+        evaluation = self.agent.network_alone(state)
         legal = game.legal(state)
         logits = np.where(legal, evaluation.logits.float().cpu().numpy(), -np.inf)
         policy = np.exp(logits - logits.max(1, keepdims=True))
