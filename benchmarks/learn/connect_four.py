@@ -24,7 +24,7 @@ def figures(agent: Any, seed: int) -> dict[str, float]:
     """Returns what is measured of an agent of board games.
 
     Args:
-        agent: has `evaluate` for the network alone, and `search`.
+        agent: has `network_alone` and `search`.
         seed: of the games.
 
     Returns:
