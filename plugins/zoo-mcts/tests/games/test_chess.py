@@ -94,3 +94,11 @@ def test_a_missing_python_chess_is_named_with_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "zoo_mcts.games.chess")
     with pytest.raises(ZooError, match="chess_v6 needs python-chess: pip install chess"):
         make_game("chess_v6")
+
+
+def test_stalemate_is_a_draw():
+    moves = (  # ten moves by Sam Loyd
+        "e2e3 a7a5 d1h5 a8a6 h5a5 h7h5 h2h4 a6h6 a5c7 f7f6 c7d7 e8f7 d7b7 d8d3 b7b8 d3h7 b8c8 f7g6 c8e6"
+    )
+    played = play(*moves.split())
+    assert (played.reward.tolist(), played.over.tolist()) == ([0.0], [True])

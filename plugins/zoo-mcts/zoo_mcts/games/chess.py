@@ -185,9 +185,8 @@ def _planes(board: chess.Board, repeated: bool) -> Array:
 
 def _aux_planes(board: chess.Board, player: int) -> Array:
     """Returns what is known beside the pieces, uint64 `[7]`, from the side of a player."""
-    rooks = (chess.BB_H1, chess.BB_A1, chess.BB_H8, chess.BB_A8)
-    rights = [
-        chess.BB_ALL if board.castling_rights & rook else 0 for rook in (rooks[2:] + rooks[:2] if player else rooks)
-    ]
+    ours, theirs = (chess.BB_H1, chess.BB_A1), (chess.BB_H8, chess.BB_A8)
+    rooks = (*theirs, *ours) if player else (*ours, *theirs)
+    rights = [chess.BB_ALL if board.castling_rights & rook else chess.BB_EMPTY for rook in rooks]
     clock = chess.BB_SQUARES[board.halfmove_clock // 2]
     return np.array([*rights, chess.BB_ALL if player else chess.BB_EMPTY, clock, chess.BB_ALL], np.uint64)

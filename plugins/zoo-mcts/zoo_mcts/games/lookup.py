@@ -43,10 +43,8 @@ def make_game(id: str, **kwargs: Any) -> Game:
         from zoo_mcts.games.adapters import game_of_reference
 
         return game_of_reference(id, **kwargs)
-    raise UnknownNameError(
-        f"unknown game {id!r}{did_you_mean(id, game_ids())}. An environment of your own is given itself, by what makes "
-        'it, or as "module:function"'
-    )
+    own = '(one of your own is given as an environment, as what makes it, or as "module:function")'
+    raise UnknownNameError(f"unknown game {id!r}{did_you_mean(id, game_ids())} {own}")
 
 
 def game_of(env: Any) -> Game:
