@@ -21,6 +21,7 @@ CASES = {  # name: module with `measure() -> Measured`
     "pets-plan": "benchmarks.speed.pets_plan",
     "replay": "benchmarks.speed.replay",
     "sb3-overhead": "benchmarks.speed.sb3_overhead",
+    "selfplay": "benchmarks.speed.self_play",
     "startup": "benchmarks.speed.startup",
     "uct": "benchmarks.speed.uct",
     "uct-connect-four": "benchmarks.speed.uct_connect_four",
