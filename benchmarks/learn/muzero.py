@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 import zoo_core
-from benchmarks.learn import connect_four, tic_tac_toe
+from benchmarks.learn import connect_four, minatar, tic_tac_toe
 from benchmarks.learn.alphazero import RANDOM_MOVES, Lesson, Pupil
 from benchmarks.learn.contest import Contender, Contest
 from benchmarks.results import Condition, Control
@@ -48,7 +48,7 @@ CONTESTS = (CART_POLE,)
 
 BREAKOUT = Contest(
     "muzero-breakout",
-    "MinAtar/Breakout-v1",  # with sticky actions, and rising difficulty where the game has it, as MinAtar has them
+    minatar.BREAKOUT,
     400_000,
     muzero(preset="minatar"),
     (untrained("minatar"), Contender("dqn alone", "dqn", note="Stable-Baselines3, the same steps")),
