@@ -11,8 +11,10 @@ from zoo_core.config import build_config
 from zoo_core.planner import Plan
 from zoo_core.testing import check_plugin, fakes
 from zoo_core.testing.cases import register
+from zoo_mcts.arena import play_games
 from zoo_mcts.games import solved
 from zoo_mcts.games.envs import SelfPlayEnv
+from zoo_mcts.players import make_player
 from zoo_muzero.acting import choose, temperature_at
 from zoo_muzero.config import MuZeroConfig
 from zoo_muzero.targets import CUT, GOES_ON, TERMINATED
@@ -233,6 +235,16 @@ def test_a_run_of_a_game_that_is_resumed_ends_as_one_that_never_stopped(player, 
         assert torch.equal(weight, resumed.model.state_dict()[name])
     for first, second in zip(*(each.replay.since(None)[1].values() for each in (whole, resumed)), strict=True):
         assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize(("how", "visits"), [("", 8), (":3", 3), (":network", None)])
+def test_a_saved_agent_plays_in_the_arena(player, how, visits, tmp_path):
+    agent = player().learn(40)
+    path = agent.save(tmp_path / "agent.zip")
+    entrant = make_player(f"{path}{how}", agent.game)
+    assert entrant.visits == visits
+    played = play_games(agent.game, entrant, make_player("random", agent.game), 6, seed=0)
+    assert 0.0 <= played.record(0).score <= 6.0
 
 
 def test_another_game_is_refused(player):

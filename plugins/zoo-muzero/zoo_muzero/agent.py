@@ -15,7 +15,7 @@ from zoo_core.acting import SpacesOnly, as_vec_env
 from zoo_core.agent import Agent
 from zoo_core.config import build_config
 from zoo_core.model_based_agent import build_model
-from zoo_core.planner import Evaluation, Plan
+from zoo_core.planner import Evaluation, Plan, Planner
 from zoo_core.recording import Recording
 from zoo_core.seeding import rng as make_rng
 from zoo_core.world_model import State
@@ -98,6 +98,11 @@ class MuZeroAgent(Agent):
     def world_model(self) -> MuZeroModel:
         """The model."""
         return self.model
+
+    @property
+    def planner(self) -> Planner:
+        """The search, as it is in learning."""
+        return self.searches.learning
 
     @property
     def recordings(self) -> dict[str, Recording]:

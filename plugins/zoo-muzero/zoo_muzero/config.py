@@ -160,7 +160,7 @@ class MuZeroConfig:
         },
         "minatar": {
             **_CPU,
-            "updates_per_step": 0.25,
+            "alpha": 0.0,
             "model_config": {
                 **_CPU_MODEL,
                 "network": "mlp",
