@@ -74,7 +74,7 @@ def board_figures(agent: Any, seed: int) -> dict[str, float]:
     """
     states, rng = solved.decision_states(), zoo_core.rng(seed, "judging")
     found = {
-        name: solved.accuracy(states, agent.search(states, num_simulations=num, rng=rng).action.numpy())
+        name: solved.accuracy(states, agent.search(states, num_simulations=num, rng=rng).action.cpu().numpy())
         for name, num in (("search", NUM_SIMULATIONS), ("search_25", tic_tac_toe.NUM_SIMULATIONS))
     }
     losses = {
@@ -115,7 +115,7 @@ TIC_TAC_TOE = Lesson(
     "decision states, network alone",
     known=(Control("random moves", score=RANDOM_MOVES, note="exact"),),
 )
-LESSONS = (TIC_TAC_TOE,)
+BY_NAME = (TIC_TAC_TOE,)
 
 CONNECT_FOUR = Lesson(
     "muzero-connect-four-gpu",

@@ -83,7 +83,9 @@ class SelfPlay:
         if len(searched) > 0:
             positions = index(state, searched)
             plan = planner.plan(self.model, positions, rng=self._rng)
-            action[searched] = self._choose(plan, self._played[searched], legal[searched])
+            samples = hasattr(planner.config, "gumbel_scale")  # its action is a sample of its policy already
+            early = (self._played[searched] < self.temperature_moves) & (not samples)
+            action[searched] = self._choose(plan, early, legal[searched])
             moments = self._note(searched, positions, plan, legal[searched], player[searched])
         _, reward, over, _ = env.step(action)
         self._played += 1
@@ -91,11 +93,11 @@ class SelfPlay:
             self._running[row].append(moment._replace(reward=float(reward[row])))
         return self._end(np.flatnonzero(over))
 
-    def _choose(self, plan: Plan, played: Array, legal: Array) -> Array:
-        """Returns moves drawn by the search's weights (τ = 1) early in a game, its own choice later (τ → 0)."""
+    def _choose(self, plan: Plan, early: Array, legal: Array) -> Array:
+        """Returns moves drawn by the search's weights (τ = 1) where it is `early`, its own choice later (τ → 0)."""
         weights = _required(plan.weights).cpu()
         drawn = choose_moves(torch.log(weights), torch.from_numpy(legal), self._rng)
-        return np.where(played < self.temperature_moves, drawn, plan.action.cpu().numpy())
+        return np.where(early, drawn, plan.action.cpu().numpy())
 
     def _note(self, rows: Array, positions: State, plan: Plan, legal: Array, player: Array) -> dict[int, Moment]:
         planes = self.game.observe(positions)

@@ -30,7 +30,7 @@ class GameAgentConfig:
 
     num_games: int = 64  # played at once, by one network call
     game: str | None = None  # id of the game; None takes that of the environment
-    game_kwargs: Mapping[str, Any] = field(default_factory=dict)  # of the game, such as board_size for go_v5
+    game_kwargs: Mapping[str, Any] = field(default_factory=dict)  # over those of the game, such as board_size of go_v5
 
     def __post_init__(self) -> None:
         check_range("num_games", self.num_games, 1)
@@ -61,8 +61,10 @@ class GameAgent(Agent):
 
     def __init__(self, env: Any, config: Any = None, **kwargs: Any) -> None:
         config = build_config(type(self).config_class, config)
-        game = make_game(config.game, **config.game_kwargs) if isinstance(env, SpacesOnly) else game_of(env)
-        if not isinstance(env, SpacesOnly):
+        if isinstance(env, SpacesOnly):
+            game = make_game(config.game, **config.game_kwargs)
+        else:
+            env = game = game_of(env, **({} if config.game else config.game_kwargs))
             _check_game(game, config)
         config = replace(config, game=game.id, game_kwargs=dict(game.kwargs))
         super().__init__(env, config, **kwargs)

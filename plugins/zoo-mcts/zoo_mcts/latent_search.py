@@ -45,16 +45,19 @@ def dense_of(model: WorldModel, evaluate: Evaluate | None, num_roots: int) -> De
     """Returns the layers of a model in which this search is faster, else None (see `dense`)."""
     if getattr(evaluate, "__self__", None) is not model or not hasattr(model, "dense"):
         return None
-    definers = {_definer(type(model), name) for name in ("dense", "step", "evaluate")}
-    dense: DenseModel | None = model.dense() if len(definers) == 1 else None
+    owner = _definer(type(model), "dense")
+    later = type(model).__mro__[: type(model).__mro__.index(owner)]
+    if any(name in vars(cls) for cls in later for name in ("step", "evaluate", "legal_actions", "features")):
+        return None
+    dense: DenseModel | None = model.dense()
     if dense is None or num_roots * len(dense.weights) > MOST_WORK:
         return None
     return dense
 
 
-def _definer(cls: type, name: str) -> type | None:
+def _definer(cls: type, name: str) -> type:
     """Returns the class from which `cls` has an attribute."""
-    return next((base for base in cls.__mro__ if name in vars(base)), None)
+    return next(base for base in cls.__mro__ if name in vars(base))
 
 
 def make_room(dense: DenseModel, roots: Array, num_nodes: int) -> Room:

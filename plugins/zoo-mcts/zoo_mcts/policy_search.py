@@ -84,7 +84,7 @@ class PolicySearch(Planner):
         for simulation in range(1, num_simulations + 1):
             leaves = NO_LEAVES
             if chooser.walk(simulation):
-                action = torch.from_numpy(tree.action).to(rng.device, copy=True)
+                action = torch.from_numpy(tree.action).to(model.device, copy=True)
                 step = model.step(states.take(tree.place), action, rng=rng)
                 states.put(simulation, step.state)
                 leaves = Leaves(*_outcome(step), *self._look(model, step.state, num_actions, rng))

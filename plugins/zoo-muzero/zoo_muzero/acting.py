@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo_core.planner import Plan, Planner
-from zoo_core.plugins import make_planner
+from zoo_core.plugins import load_object, make_planner, planner_spec
 from zoo_muzero.world_model import MuZeroModel
 
 _QUIET = {"noise_alpha": None, "gumbel_scale": 0.0}  # options of planners by which play differs from learning
@@ -22,12 +22,15 @@ class Searches:
     Args:
         model: to search in.
         planner: registered name.
-        config: of the planner; its discount is that of the model unless it has one.
+        config: of the planner; unless it says otherwise its discount is that of the model, and values are scaled by
+            their range in the tree.
     """
 
     def __init__(self, model: MuZeroModel, planner: str, config: Mapping[str, Any] | None) -> None:
         self.model = model
-        settings = {"gamma": model.config.discount, **(config or {})}
+        defaults = {"gamma": model.config.discount, "value_scale": "min-max"}
+        known = load_object(str(planner_spec(planner).config)).__dataclass_fields__
+        settings = {name: value for name, value in defaults.items() if name in known} | dict(config or {})
         self.learning: Planner = make_planner(planner, settings, evaluate=model.evaluate)
         self.learning.check(model)
         self._playing: dict[int, Planner] = {}

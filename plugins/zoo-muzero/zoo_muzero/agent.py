@@ -62,6 +62,7 @@ class MuZeroAgent(Agent):
         config = build_config(MuZeroConfig, config)
         self.game: Game | None = find_game(env, config.game, config.game_kwargs)
         if self.game is not None:
+            env = env if isinstance(env, SpacesOnly) else self.game
             config = replace(
                 config,
                 game=self.game.id,
@@ -179,8 +180,10 @@ class MuZeroAgent(Agent):
     def _observe(self, obs: Any, state: Any, episode_start: Any) -> Belief:
         past, action = (None, None) if state is None else state
         is_first = None
-        if state is not None and episode_start is not None:
-            is_first = torch.as_tensor(np.asarray(episode_start, bool), device=self.device)
+        if state is not None:
+            is_first = torch.zeros(len(state[1]), dtype=torch.bool, device=self.device)
+            if episode_start is not None:
+                is_first |= torch.as_tensor(np.asarray(episode_start, bool), device=self.device)
         return self.model.observe(past, action, obs, is_first, rng=self._acting)
 
     def _search_to_act(self, belief: Belief, deterministic: bool) -> Tensor:

@@ -27,7 +27,7 @@ def find_game(env: Any, game: str | None, game_kwargs: Mapping[str, Any]) -> Gam
     """
     if isinstance(env, SpacesOnly):
         return None if game is None else make_game(game, **game_kwargs)
-    found = game_of(env) if _may_be(env) else None
+    found = game_of(env, **({} if game else game_kwargs)) if _may_be(env) else None
     if game is not None and (found is None or (found.id, dict(found.kwargs)) != (game, dict(game_kwargs))):
         other = "no board game" if found is None else found.id
         raise ValueError(f"the agent plays {game}, the environment is {other}: make an agent of its own for it")

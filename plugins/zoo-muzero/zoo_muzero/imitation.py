@@ -68,6 +68,8 @@ def from_replay(model: MuZeroModel, replay: Replay) -> Trajectories:
         history=options.history,
         alpha=0.0,
     )
+    if options.players > 1:
+        raise ValueError("a replay does not say whose moves they are: a model of two players learns from self-play")
     for episode in replay.episodes():
         steps, terminated = len(episode.reward), bool(episode.terminated[-1])
         num = steps if terminated else steps + 1
@@ -83,7 +85,7 @@ def from_replay(model: MuZeroModel, replay: Replay) -> Trajectories:
             reward=reward,
             policy=np.eye(model.num_actions, dtype=np.float32)[action],
             value=np.zeros(num, np.float32),
-            player=np.arange(num) % options.players,
+            player=np.zeros(num, np.int8),
             after=after,
             first=np.arange(num) == 0,
         )

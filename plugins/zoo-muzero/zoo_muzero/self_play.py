@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo_core import spaces
+from zoo_core.errors import ZooError
 from zoo_core.planner import Plan
 from zoo_mcts.compiled import Array
 from zoo_muzero.acting import choose
@@ -70,6 +71,11 @@ class SelfPlay:
             after=np.where(opening, CUT, after).astype(np.int8),
             first=self._first,
         )
+        if agent.game is not None and ((self._player() == player) & ~done).any():
+            raise ZooError(
+                f"MuZero learns games in which players take turns: in {agent.game.id} one may move twice, which its "
+                "model cannot foresee; AlphaZero can, by the rules"
+            )
         agent.replay.add(Rows(*(column[:, None] for column in rows)))
         self._obs, self._first = after_obs, done.copy()
         self._moves = np.where(done, 0, self._moves + 1)

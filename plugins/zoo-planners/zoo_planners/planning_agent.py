@@ -72,6 +72,11 @@ class PlanningAgent(ModelBasedAgent):
         """Checks before anything is made of it that the planner serves the spaces, and the model."""
         planner, model = planner_spec(self.config.planner), model_spec(self.config.model)
         check_spaces(planner, self.observation_space, self.action_space)
+        if model.players > 1:
+            raise ConfigError(
+                f"{type(self).__name__} acts for one player and does not see the other's moves: "
+                f"model {model.id!r} is of a board game, for which there are agents such as alphazero"
+            )
         if not planner.fits(model):
             fitting = [spec.id for spec in specs("model") if planner.fits(spec)]
             need = "needs a differentiable model" if planner.needs_gradients else "does not search such a model"

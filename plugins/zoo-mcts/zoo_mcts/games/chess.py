@@ -18,23 +18,19 @@ from zoo_mcts.games.game import BIT, Array
 from zoo_mcts.games.positions import PositionGame
 
 
-def import_chess() -> Any:
-    """Returns python-chess.
-
-    Raises:
-        ZooError: it is not installed.
-    """
+def find_chess() -> Any:
+    """Returns python-chess, None where it is not installed."""
     try:
         import chess
-    except ImportError as error:
-        raise ZooError("chess_v6 needs python-chess: pip install chess, or zoo-mcts[chess]") from error
+    except ImportError:
+        return None
     return chess
 
 
 if TYPE_CHECKING:
     import chess
 else:
-    chess = import_chess()
+    chess = find_chess()
 
 _HISTORY = 8  # positions that are seen
 _BOARD_PLANES = 13  # of each: six kinds of pieces, those of the other player, and whether it was there before
@@ -74,12 +70,18 @@ class Position:
 
 
 class Chess(PositionGame):
-    """Chess. White begins; moves are numbered from the side of who makes them, as in AlphaZero: squares × 73 ways."""
+    """Chess. White begins; moves are numbered from the side of who makes them, as in AlphaZero: squares × 73 ways.
+
+    Raises:
+        ZooError: python-chess is not installed.
+    """
 
     id = "chess_v6"
     num_actions = NUM_ACTIONS
 
     def __init__(self) -> None:
+        if chess is None:
+            raise ZooError("chess_v6 needs python-chess: pip install chess, or zoo-mcts[chess]")
         self.kwargs = {}
         self.view = spaces.Box(0, 1, _VIEW, BIT)
 

@@ -47,16 +47,20 @@ def make_game(id: str, **kwargs: Any) -> Game:
     raise UnknownNameError(f"unknown game {id!r}{did_you_mean(id, game_ids())} {own}")
 
 
-def game_of(env: Any) -> Game:
+def game_of(env: Any, **kwargs: Any) -> Game:
     """Returns the rules of the game that an environment is.
 
     Args:
         env: a game's id, a `Game`, a `GameVecEnv`, a `SelfPlayEnv` or a VecEnv of these, a PettingZoo AEC environment,
             the function or the module that makes it.
+        **kwargs: of the game, in place of those that it has.
 
     Raises:
         ValueError: it is no board game that two play in turns, seeing everything; the message says why.
     """
+    if kwargs:
+        plain = game_of(env)
+        return make_game(plain.id, **{**plain.kwargs, **kwargs})
     if isinstance(env, Game):
         return env
     if isinstance(env, str):

@@ -71,10 +71,9 @@ class RulesModel(WorldModel):
     def observe(self, state: State | None, action: Any, obs: Any, is_first: Any, *, rng: torch.Generator) -> State:
         """Applies the moves; rows that begin are at the beginning of the game, whatever is seen."""
         fresh = self.game.initial(len(obs["observation"]))
-        if state is None or action is None:
+        if state is None or action is None or is_first is None:
             return fresh
-        played = self.game.play(state, _array(action)).state
-        return played if is_first is None else select(is_first, fresh, played)
+        return select(is_first, fresh, self.game.play(state, _array(action)).state)
 
     def step(
         self, state: State, action: Tensor, *, rng: torch.Generator, temperature: float = 1.0, uncertainty: bool = False
