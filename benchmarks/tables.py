@@ -21,6 +21,7 @@ from zoo_core.plugins import AgentSpec, PlannerSpec, Spec, WorldModelSpec, load_
 READMES = ("README.md", "CONTRIBUTING.md", "envs/README.md", "plugins/*/README.md")
 _TABLE = re.compile(r"(<!-- table:(?P<name>[a-z-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 _IN_FILES_ONLY = ("_us", "_kills")  # ends of names: times in microseconds, kills of one agent
+_MANY = 30  # measures of a case: of more than that, only those with a bar are shown
 _SIGNS = {">=": "≥", "<=": "≤"}
 
 
@@ -76,6 +77,8 @@ def _measures_table(kind: str) -> str:
     for case, result in read_results(kind).items():
         run, limits = result.runs[0], _limits(result.bar)
         measured = {"score": run.score} if not run.figures else run.figures
+        if len(measured) > _MANY:
+            measured = {name: value for name, value in measured.items() if name in limits}
         lines = [
             (name.replace("_", " "), _number(value), limits.get(name, "–"))
             for name, value in measured.items()

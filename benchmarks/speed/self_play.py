@@ -1,4 +1,5 @@
-"""Self-play of AlphaZero on Connect Four: games a second, 64 at once, and the share of the time spent in the network.
+"""Self-play of AlphaZero on Connect Four: games a second, 64 at once, and the share of the time spent in the network,
+its input made of positions included.
 
 The network has the size of the preset `connect-four`, and its first weights; every move is a search.
 """
