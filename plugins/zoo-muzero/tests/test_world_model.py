@@ -144,6 +144,17 @@ def test_the_past_counts_within_the_history_and_no_further(view):
     assert not torch.allclose(filtered([0, 1, 2, 3], [0, 1, 1]), base)
 
 
+def test_where_an_episode_begins_the_past_is_forgotten():
+    model, rng = make("vector", history=3), zoo_core.rng(0)
+    past = model.observe(None, None, see(model, 2, 1), None, rng=rng)
+    obs, is_first = see(model, 2, 2), torch.tensor([True, False])
+    seen = model.observe(past, torch.tensor([1, 1]), obs, is_first, rng=rng)
+    begun = model.observe(None, None, obs, None, rng=rng)
+    torch.testing.assert_close(seen.hidden[0], begun.hidden[0])
+    assert not torch.allclose(seen.hidden[1], begun.hidden[1])
+    assert seen.actions.tolist() == [[-1, -1], [-1, 1]]
+
+
 @pytest.mark.parametrize("players", [1, 2])
 @pytest.mark.parametrize("planner", [MCTS, GumbelMCTS])
 def test_the_compiled_search_finds_what_the_search_by_calls_finds(planner, players):
