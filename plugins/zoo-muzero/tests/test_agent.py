@@ -279,7 +279,8 @@ def test_dreams_begin_where_episodes_began(make, player):
     assert (np.abs(starts) <= 0.05).all()  # where CartPole-v1 begins
     assert model.env_id == "CartPole-v1"
     assert 50 <= model.replay_steps <= 60  # at the last update
-    boards = player(config={"num_games": 600}).learn(6_000).world_model.starts
+    quick = {"num_games": 600, "updates_per_step": 0.0, "planner.num_simulations": 1}
+    boards = player(config=quick).learn(6_000).world_model.starts
     assert len(boards["observation"]) == 1_024
     assert not boards["observation"].any()
     assert boards["action_mask"].all()
