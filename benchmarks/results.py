@@ -237,7 +237,7 @@ def read_results(kind: str, directory: Path = DIRECTORY) -> dict[str, Result]:
         ValueError: a file is not what `write_result` writes.
     """
     results = {}
-    for path in sorted((directory / kind).glob("*.json")):
+    for path in sorted((directory / kind).glob("*.json"), key=lambda path: path.stem):
         data = json.loads(path.read_text())
         check_result(kind, path.stem, data)
         results[path.stem] = _result_from_json(data)

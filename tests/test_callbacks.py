@@ -4,7 +4,6 @@ import csv
 import io
 import json
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -24,7 +23,7 @@ from stable_baselines3.common.logger import configure
 
 import zoo_core
 from zoo_core import packing
-from zoo_core.plugins import specs
+from zoo_core.plugins import make_env, specs
 
 SMALL = {"policy_kwargs": {"net_arch": [16]}}
 OFF_POLICY = {**SMALL, "learning_starts": 20, "batch_size": 16, "buffer_size": 1_000}
@@ -242,7 +241,7 @@ def test_a_callback_is_told_when_things_begin_and_end(name, rollouts):
 
 @pytest.mark.parametrize("spec", specs("agent"), ids=lambda spec: spec.id)
 def test_evaluate_policy_takes_every_registered_agent(spec):
-    envs = map(gym.make, ("CartPole-v1", "Pendulum-v1", "FrozenLake-v1"))
+    envs = map(make_env, ("CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "tictactoe_v3"))
     env = next((env for env in envs if spec.supports(env.observation_space, env.action_space)), None)
     assert env is not None, f"no environment of this test has spaces that {spec.id} takes: add one"
     agent = zoo_core.make_agent(spec.id, env, spec.check_config, seed=0, device="cpu")

@@ -48,7 +48,8 @@ FEWER = {  # in the README: in this test
     ),
     "--games 200": "--games 4",
     "cpu --env CartPole-v1": (
-        "cpu --env CartPole-v1 --timesteps 64 --eval-episodes 1 --set planner.num_simulations=2 --set batch_size=8"
+        "cpu --env CartPole-v1 --timesteps 64 --eval-episodes 1"
+        " --set planner.num_simulations=2 --set model.batch_size=8"
     ),
     "--episodes 20": "--episodes 1",
     "zoo gap runs/X": "zoo gap runs/X --episodes 2 --horizon 5",

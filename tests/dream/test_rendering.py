@@ -14,7 +14,7 @@ from zoo_core.testing.cases import model_cases
 
 @pytest.mark.parametrize("observation", ["decoded", "latent"])
 def test_every_model_shows_something(case, observation):
-    if case.name == "value-equivalent":
+    if case.name in ("value-equivalent", "muzero-CartPole-v1"):  # which cannot decode
         observation = "latent"
     env = DreamEnv(case.model, render_mode="rgb_array", observation=observation, seed=0, **case.imagination)
     env.reset()
