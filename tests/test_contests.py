@@ -370,7 +370,6 @@ def test_long_cases_run_by_name_alone():
     assert not set(cases.LONG) & set(cases.expand([]))
     assert cases.expand(["mbpo-hopper"]) == ["mbpo-hopper"]
     by_name = [each for module in (planning, alphazero, muzero) for each in (*module.LONG, *module.HEADLINE)]
-    by_name += muzero.BY_NAME
     assert set(cases.LONG) == {each.case for each in by_name}
 
 

@@ -115,13 +115,12 @@ CASES: dict[str, Callable[..., bool]] = {
         each.case: partial(run_contest, each, "learn")
         for each in (*planning.CONTESTS, recipes.RECIPES, *muzero.CONTESTS)
     },
-    **{each.case: partial(run_lesson, each, "learn") for each in alphazero.LESSONS},
+    **{each.case: partial(run_lesson, each, "learn") for each in (*alphazero.LESSONS, *muzero.LESSONS)},
     alphago.CASE: run_alphago,
 }
 LONG: dict[str, Callable[..., bool]] = {  # much of an hour and more, or a GPU: run by name alone
     **{each.case: partial(run_contest, each, "long") for each in (*planning.LONG, *muzero.LONG)},
     **{each.case: partial(run_contest, each, "headline") for each in planning.HEADLINE},
-    **{each.case: partial(run_lesson, each, "learn") for each in muzero.BY_NAME},
     **{each.case: partial(run_lesson, each, "long") for each in alphazero.LONG},
     **{each.case: partial(run_lesson, each, "headline") for each in (*alphazero.HEADLINE, *muzero.HEADLINE)},
 }

@@ -140,7 +140,7 @@ FIGURES: Mapping[str, Callable[[Axes, Result], None]] = {
     **{each.case: draw_contest for each in (*planning.DRAWN, recipes.RECIPES, *muzero.CONTESTS, *muzero.LONG)},
     **{
         each.case: draw_lesson
-        for each in (*alphazero.LESSONS, *alphazero.LONG, *alphazero.HEADLINE, *muzero.BY_NAME, *muzero.HEADLINE)
+        for each in (*alphazero.LESSONS, *alphazero.LONG, *alphazero.HEADLINE, *muzero.LESSONS, *muzero.HEADLINE)
     },
 }
 

@@ -115,7 +115,7 @@ TIC_TAC_TOE = Lesson(
     "decision states, network alone",
     known=(Control("random moves", score=RANDOM_MOVES, note="exact"),),
 )
-BY_NAME = (TIC_TAC_TOE,)
+LESSONS = (TIC_TAC_TOE,)
 
 CONNECT_FOUR = Lesson(
     "muzero-connect-four-gpu",
