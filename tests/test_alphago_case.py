@@ -19,21 +19,6 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize(
-    ("record", "p"),
-    [
-        ((5, 0, 0), 2 / 32),
-        ((0, 7, 5), 2 / 32),  # worse is as far from even
-        ((3, 0, 3), 1.0),
-        ((2, 9, 1), 1.0),
-        ((220, 0, 180), 0.0510),
-        ((221, 0, 179), 0.0402),
-    ],
-)
-def test_the_p_value_is_that_of_a_fair_coin_without_the_draws(record, p):
-    assert alphago.p_value(*record) == pytest.approx(p, abs=1e-4)
-
-
 @pytest.fixture(scope="module")
 def measured():
     with pytest.MonkeyPatch.context() as patch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from zoo_alphazero.alphago.learner import RL, ROLLOUT, SL
 from zoo_alphazero.alphago.players import KINDS
 from zoo_core.seeding import stream_seed
 from zoo_mcts.arena import Games, play_games
+from zoo_mcts.elo import sign_test
 from zoo_mcts.players import make_player
 
 CASE = "alphago-connect-four"
@@ -95,13 +95,6 @@ def judge(agent: Any, seed: int, wall_s: float) -> Run:
     return Run(seed, score, env_steps=agent.num_timesteps, wall_s=wall_s, figures=figures)
 
 
-def p_value(wins: int, draws: int, losses: int) -> float:
-    """Returns how likely a result as far from even would be between equals: exact, two-sided, without draws."""
-    decided, more = wins + losses, max(wins, losses)
-    tail = sum(math.comb(decided, k) for k in range(more, decided + 1)) / 2**decided
-    return min(1.0, 2.0 * tail)
-
-
 def _compare(agent: Any, other: Any, kind: str, without: str, seed: int) -> dict[str, float]:
     """Returns how one kind of player does against the same of an agent that lacks something."""
     figures = _duel(agent, agent.player(kind), other.player(kind), f"{SHORT[kind]}_over_{without}", seed)
@@ -113,7 +106,7 @@ def _duel(agent: Any, player: Any, rival: Any, name: str, seed: int) -> dict[str
     """Returns the score of a player, the p-value, and its scores as first and as second, as figures."""
     games = _play(agent, player, rival, name, seed)
     sides = {f"{name}_{side}": _score(games, seat) for seat, side in enumerate(("first", "second"))}
-    return {name: _score(games), f"p_{name}": p_value(*games.record(0)), **sides}
+    return {name: _score(games), f"p_{name}": sign_test(games.record(0).wins, games.record(0).losses), **sides}
 
 
 def _play(agent: Any, first: Any, second: Any, name: str, seed: int) -> Games:

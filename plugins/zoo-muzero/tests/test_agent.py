@@ -8,6 +8,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 import zoo_core
 from zoo_core.acting import as_vec_env
 from zoo_core.config import build_config
+from zoo_core.errors import ZooError
 from zoo_core.planner import Plan
 from zoo_core.testing import check_plugin, fakes
 from zoo_core.testing.cases import register
@@ -284,3 +285,19 @@ def test_dreams_begin_where_episodes_began(make, player):
     assert len(boards["observation"]) == 1_024
     assert not boards["observation"].any()
     assert boards["action_mask"].all()
+
+
+def test_values_are_scaled_by_their_range_unless_the_settings_say_otherwise():
+    config = {"planner_config": {"num_simulations": 3}}
+    made = zoo_core.make_agent("muzero", "CartPole-v1", config, seed=0, device="cpu")
+    assert made.searches.learning.config.value_scale == "min-max"
+    config = {"planner_config": {"num_simulations": 3, "value_scale": "none"}}
+    made = zoo_core.make_agent("muzero", "CartPole-v1", config, seed=0, device="cpu")
+    assert made.searches.learning.config.value_scale == "none"
+
+
+def test_a_game_in_which_one_may_move_twice_is_refused():
+    config = {"num_games": 2, "initial_steps": 10_000, "planner_config": {"num_simulations": 2}}
+    made = zoo_core.make_agent("muzero", "open_spiel/mancala", config, seed=0, device="cpu")
+    with pytest.raises(ZooError, match="in open_spiel/mancala one may move twice, which its model cannot foresee"):
+        made.learn(400)

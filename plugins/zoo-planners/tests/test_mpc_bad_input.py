@@ -132,3 +132,8 @@ def test_normalised_observations_are_refused():
     env = VecNormalize(DummyVecEnv([lambda: Untouched(gym.make("Pendulum-v1"))]))
     with pytest.raises(ValueError, match="norm_obs=False"):
         zoo_core.make_agent("mpc", env, {"model": "mlp", "model_config": MLP}, seed=0, device="cpu")
+
+
+def test_a_model_of_a_board_game_is_refused_since_the_other_player_is_not_seen():
+    with pytest.raises(ConfigError, match="does not see the other's moves: model 'rules' is of a board game"):
+        zoo_core.make_agent("mpc", "tictactoe_v3", {"model": "rules", "planner": "rollout"}, seed=0)

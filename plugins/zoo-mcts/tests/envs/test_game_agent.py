@@ -111,3 +111,10 @@ def test_an_environment_of_another_game_is_refused(tmp_path):
 def test_an_environment_with_a_single_agent_is_refused():
     with pytest.raises(ValueError, match="CartPole-v1 has a single agent: a board game of two players is needed"):
         agent(make_env("CartPole-v1"))
+
+
+@pytest.mark.parametrize("env", ["go_v5", SelfPlayEnv("go_v5")], ids=["id", "env"])
+def test_options_of_the_game_count_beside_those_of_the_environment(env):
+    made = agent(env, game_kwargs={"board_size": 5})
+    assert made.config.game_kwargs["board_size"] == 5
+    assert made.observation_space["observation"].shape[:2] == (5, 5)
